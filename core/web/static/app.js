@@ -1,0 +1,195 @@
+/* Behaviour shared by every page. Texts live in the templates; this file holds none. */
+(() => {
+  "use strict";
+
+  const { Frame, matchMedia } = window;
+  const one = (selector, root = document) => root.querySelector(selector);
+  const on = (type, listener, capture) => document.addEventListener(type, listener, capture);
+
+  /* ── Session: the token lives in this closure only ─────────────────────────────────────── */
+  const meta = one('meta[name="session"]');
+  let token = meta?.content ?? "";
+  meta?.remove();
+  let over = false;
+  let proof = null;
+
+  async function sessionFetch(url, options) {
+    const attempt = () => {
+      const headers = { ...options.headers, "Accept-Language": document.documentElement.lang };
+      if (token) headers.Authorization = `Bearer ${token}`;
+      return fetch(url, { ...options, headers });
+    };
+    let response = await attempt();
+    if (response.status === 401 && (await (proof ??= proveAgain()))) response = await attempt();
+    token = response.headers.get("X-Session") ?? token;
+    if (response.ok) over = false;
+    return response;
+  }
+
+  /* An hour is over: the portal hands out a fresh user token, and our server checks it anew. */
+  async function proveAgain() {
+    try {
+      const url = one('meta[name="session-renewal"]')?.content;
+      const [auth, facts] = url ? await Promise.all([Frame.refreshAuth(), Frame.init()]) : [];
+      if (!auth?.AUTH_ID || !facts) return false;
+      const { DOMAIN, PROTOCOL, LANG, MEMBER_ID, PLACEMENT, PLACEMENT_OPTIONS } = facts;
+      const query = new URLSearchParams({ DOMAIN, PROTOCOL, LANG });
+      const body = new URLSearchParams({
+        AUTH_ID: auth.AUTH_ID,
+        REFRESH_ID: auth.REFRESH_ID ?? "",
+        AUTH_EXPIRES: auth.AUTH_EXPIRES ?? "",
+        member_id: MEMBER_ID,
+        PLACEMENT: PLACEMENT ?? "DEFAULT",
+        PLACEMENT_OPTIONS: JSON.stringify(PLACEMENT_OPTIONS ?? {}),
+      });
+      const response = await fetch(`${url}?${query}`, { method: "POST", body, credentials: "omit" });
+      const fresh = response.ok && response.headers.get("X-Session");
+      if (fresh) token = fresh;
+      return Boolean(fresh);
+    } catch {
+      return false;
+    } finally {
+      proof = null;
+    }
+  }
+
+  /* ── Requests ──────────────────────────────────────────────────────────────────────────── */
+  const isPoll = (ctx) => ctx.sourceEvent?.type === "every";
+  const fillsItself = (ctx) => ["load", "intersect"].includes(ctx.sourceEvent?.type);
+
+  on("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    const busy = document.hidden || over || one(":popover-open, dialog[open]");
+    if (isPoll(ctx) && busy) return event.preventDefault();
+    ctx.fetch = sessionFetch;
+  });
+
+  on("htmx:response:error", ({ detail: { ctx } }) => {
+    const { status } = ctx.response;
+    if (status === 422) return;
+    over ||= status === 401;
+    if (isPoll(ctx) && !over) {
+      ctx.swap = "none";
+      return;
+    }
+    if (fillsItself(ctx)) return;
+    ctx.target = slotFor(ctx.sourceElement);
+    ctx.swap = "innerHTML";
+    ctx.select = null;
+  });
+
+  on("htmx:after:swap", ({ detail: { ctx } }) => {
+    const { target } = ctx;
+    if (target?.matches?.("[data-notice], #notices")) target.scrollIntoView({ block: "nearest" });
+    if (target?.id === "page" && document.activeElement === document.body) target.focus({ preventScroll: true });
+  });
+
+  on("htmx:error", ({ target, detail: { ctx } }) => {
+    if (!ctx || isPoll(ctx)) return;
+    const slot = slotFor(target);
+    slot.replaceChildren(one("#offline-notice").content.cloneNode(true));
+    slot.scrollIntoView({ block: "nearest" });
+  });
+
+  function slotFor(element) {
+    const near = element.closest?.("dialog, form, .card");
+    return (near && one("[data-notice]", near)) ?? one("#notices");
+  }
+
+  /* ── Confirmation: a native dialog beside what was pressed, for a frame may be very tall ── */
+  on("htmx:confirm", (event) => {
+    event.preventDefault();
+    const { ctx, issueRequest, dropRequest } = event.detail;
+    const { sourceElement: source } = ctx;
+    const dialog = one("#confirm");
+    const { confirmText = "", confirmButton, confirmTone } = source.dataset;
+    const yes = one("[value=yes]", dialog);
+    one("h2", dialog).textContent = ctx.confirm;
+    one("p", dialog).textContent = confirmText;
+    yes.textContent = confirmButton ?? yes.dataset.label;
+    yes.className = `button ${confirmTone === "danger" ? "danger" : "primary"}`;
+    dialog.returnValue = "";
+    dialog.onclose = () => {
+      if (dialog.returnValue === "yes") return issueRequest();
+      if (source.type === "checkbox") source.checked = !source.checked;
+      dropRequest();
+    };
+    dialog.showModal();
+    one("[value=no]", dialog).focus();
+    placeBeside(dialog, source.getBoundingClientRect());
+  });
+
+  function placeBeside(dialog, rect) {
+    const room = window.innerHeight - dialog.offsetHeight - 16;
+    const top = rect.top + rect.height / 2 - dialog.offsetHeight / 2;
+    dialog.style.marginTop = `${Math.max(16, Math.min(top, room))}px`;
+  }
+
+  /* ── Popovers ──────────────────────────────────────────────────────────────────────────── */
+  on("beforetoggle", (event) => {
+    const popover = event.target;
+    if (event.newState !== "open" || !popover.matches("[popover]")) return;
+    const opener = one(`[popovertarget="${CSS.escape(popover.id)}"]`);
+    if (opener) requestAnimationFrame(() => placeUnder(popover, opener.getBoundingClientRect()));
+  }, true);
+
+  function placeUnder(popover, rect) {
+    const edge = 8;
+    const width = document.documentElement.clientWidth;
+    const left = Math.min(rect.left, width - popover.offsetWidth - edge);
+    const below = rect.bottom + 6;
+    const fits = below + popover.offsetHeight + edge <= window.innerHeight;
+    const top = fits ? below : Math.max(edge, rect.top - popover.offsetHeight - 6);
+    popover.style.left = `${Math.max(edge, left) + window.scrollX}px`;
+    popover.style.top = `${top + window.scrollY}px`;
+  }
+
+  /* ── Clicks that mean something to the portal ──────────────────────────────────────────── */
+  on("click", (event) => {
+    const element = event.target.closest?.("[data-open-path], [data-open-app], [data-close-app], [data-dismiss]");
+    if (!element) return;
+    const { openPath, openApp } = element.dataset;
+    event.preventDefault();
+    if (openPath) Frame.openPath(openPath);
+    else if (openApp) Frame.openApplication(JSON.parse(openApp));
+    else if ("closeApp" in element.dataset) Frame.closeApplication();
+    else element.closest(".alert, .banner").remove();
+  });
+
+  on("card-changed", () => Frame.reloadData());
+  on("slider-close", () => Frame.closeApplication());
+
+  /* ── Forms and tabs ────────────────────────────────────────────────────────────────────── */
+  on("input", ({ target }) => target.form?.matches("[data-track]") && target.form.classList.add("dirty"));
+  on("reset", ({ target }) => target.classList.remove("dirty"));
+
+  on("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const list = step && event.target.closest?.("[role=tablist]");
+    if (!list) return;
+    const tabs = [...list.querySelectorAll("[role=tab]")];
+    tabs.at((tabs.indexOf(event.target) + step) % tabs.length).focus();
+    event.preventDefault();
+  });
+
+  /* ── Start ─────────────────────────────────────────────────────────────────────────────── */
+  /* The portal leaves the installer once it is told. Where it does not, a link goes on by itself. */
+  let finishing = false;
+  async function finishInstall() {
+    const mark = one("[data-install-finish]");
+    if (!mark || finishing) return;
+    finishing = true;
+    if ((await Frame.finishInstall()) === null && mark.matches("a[href]")) mark.click();
+  }
+  on("htmx:after:settle", finishInstall);
+  finishInstall();
+  Frame.follow(one("#root"));
+
+  const root = document.documentElement;
+  if (root.dataset.theme === "auto") {
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const apply = () => root.classList.toggle("dark", dark.matches);
+    dark.addEventListener("change", apply);
+    apply();
+  }
+})();

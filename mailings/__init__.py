@@ -1,0 +1,1 @@
+"""What is sent to an audience, how, and with what result."""

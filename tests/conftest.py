@@ -1,0 +1,184 @@
+"""Fixtures every test may use: servers, database, Redis, the demo portal, a browser.
+
+session        a database session; all its work, commits included, is undone after the test
+sessions       the factory behind it, for code that opens its own transactions
+live_sessions  a factory that really commits (several processes, kills); tables are emptied after
+redis_url      an empty Redis
+portal         a running demo portal in a fresh state
+world          the application installed on that portal, everything in this process
+browser        a headless Chromium; skipped where there is none, failing under CI=true
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from redis import Redis
+from sqlalchemy.orm import Session, sessionmaker
+from support.portal import DemoPortal, demo_portal_process
+
+from core import embedded
+from core.config import Settings
+from core.database import Base, SessionFactory, make_engine
+
+ROOT = Path(__file__).parents[1]
+ENCRYPTION_KEY = "dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0zMmJ5dGU="
+
+
+@pytest.fixture
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+def sweep_after_killed_runs(place: Path) -> None:
+    """Stop the servers and remove the folders of runs that were killed."""
+    for lock in place.glob("rubilnik-tests-*/servers.lock"):
+        with suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the run lives
+            embedded.stop(lock.parent)
+            shutil.rmtree(lock.parent)
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A short-named folder other system users can pass through, unlike pytest's own."""
+    memory = Path("/dev/shm")  # noqa: S108 - no disk to wait for
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 2**30
+    sweep_after_killed_runs(memory if roomy else Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix="rubilnik-tests-", dir=memory if roomy else None))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def servers(scratch: Path) -> Iterator[embedded.Servers]:
+    """PostgreSQL and Redis for this run alone."""
+    yield embedded.ensure(scratch)
+    embedded.release(scratch)
+
+
+@pytest.fixture(scope="session")
+def settings(servers: embedded.Servers, scratch: Path) -> Settings:
+    """Complete settings on the test servers."""
+    return Settings(
+        data_dir=scratch,
+        database_url=servers.database_url,
+        redis_url=servers.redis_url,
+        public_url="https://app.example.com",
+        secret_key="a secret for tests only, long enough to sign with",
+        encryption_keys=(ENCRYPTION_KEY,),
+        b24_client_id="local.0123456789abcd.12345678",
+        b24_client_secret="a client secret for tests only",
+        allow_private_portals=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def database(settings: Settings) -> Iterator[sa.Engine]:
+    """An engine on a database the migrations have made."""
+    engine = make_engine(settings.database_url)
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["engine"] = engine
+    command.upgrade(config, "head")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(database: sa.Engine) -> Iterator[SessionFactory]:
+    """Sessions on one connection whose outer transaction is rolled back after the test."""
+    with database.connect() as connection:
+        outer = connection.begin()
+        yield sessionmaker(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+        outer.rollback()
+
+
+@pytest.fixture
+def session(sessions: SessionFactory) -> Iterator[Session]:
+    """One session of `sessions`."""
+    with sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def live_sessions(database: sa.Engine) -> Iterator[SessionFactory]:
+    """Sessions that commit for every process to see; all tables are emptied afterwards."""
+    yield sessionmaker(database, expire_on_commit=False)
+    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    with database.begin() as connection:
+        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def redis_url(settings: Settings) -> str:
+    """The address of a Redis that holds nothing."""
+    with Redis.from_url(settings.redis_url) as client:
+        client.flushall()
+    return settings.redis_url
+
+
+@pytest.fixture(scope="session")
+def portal_process() -> Iterator[DemoPortal]:
+    """One demo portal for the whole run: tiny data, seed 1, limits off."""
+    with demo_portal_process("--limits", "off") as portal:
+        yield portal
+
+
+@pytest.fixture
+def portal(portal_process: DemoPortal) -> DemoPortal:
+    """The demo portal as it was at its start (see support/portal.py for what it can be told)."""
+    portal_process.control("reset", {"seed": 1, "sizes": "tiny", "dirty": True})
+    return portal_process
+
+
+@pytest.fixture
+def portal_settings(settings: Settings, portal: DemoPortal) -> Settings:
+    """Settings of an application of this portal, whose OAuth server is the portal's own."""
+    return replace(settings, b24_oauth_urls=(portal.oauth_url,))
+
+
+@pytest.fixture(scope="session")
+def browser_process() -> Iterator[object]:
+    """Chromium, once for the whole run."""
+    from support.browser import Browser, missing
+
+    if reason := missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"browser tests may not be skipped in CI: {reason}")
+        pytest.skip(reason)
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(browser_process):
+    """Chromium with a clean profile and one empty page (see support/browser.py)."""
+    browser_process.fresh()
+    return browser_process
+
+
+@pytest.fixture
+def world(
+    settings: Settings, portal: DemoPortal, redis_url: str, live_sessions: SessionFactory
+) -> Iterator[object]:
+    """The application installed on the demo portal (see support/world.py)."""
+    from support.world import world as made
+
+    with made(settings, portal) as found:
+        yield found
