@@ -1,0 +1,1 @@
+"""The demo portal's data: a deterministic generator of believable CRM rows, and their ground truth."""

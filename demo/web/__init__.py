@@ -1,0 +1,1 @@
+"""The pages of the emulated portal: what a manager sees in the browser."""

@@ -1,0 +1,111 @@
+"""Starts the demo portal as a subprocess and talks to its control API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+
+
+class ControlError(Exception):
+    """The control API refused an order."""
+
+
+@dataclass(frozen=True)
+class DemoPortal:
+    """A running demo portal."""
+
+    url: str
+    oauth_url: str
+    pid: int
+
+    @property
+    def domain(self) -> str:
+        """host:port of the portal as it was started."""
+        return self.url.partition("://")[2]
+
+    def control(self, path: str, body: dict[str, Any] | None = None, method: str = "") -> Any:
+        """Call /control/<path>: POST with a body, GET without, or the verb given."""
+        verb = method or ("GET" if body is None else "POST")
+        address = f"{self.url}/control/{path.lstrip('/')}"
+        answer = requests.request(verb, address, json=body, timeout=120)
+        if not answer.ok:
+            raise ControlError(answer.text)
+        return answer.json()
+
+    def webhook(self, user_id: int = 1, scopes: list[str] | None = None) -> str:
+        """The address of a new incoming webhook, with a slash at the end."""
+        body = {"user_id": user_id} | ({"scopes": scopes} if scopes else {})
+        url: str = self.control("webhooks", body)["url"]
+        return url
+
+    def register(self, **form: Any) -> dict[str, Any]:
+        """Register a local application; see POST /control/apps."""
+        app: dict[str, Any] = self.control("apps", form)
+        return app
+
+    def open(self, client_id: str, **how: Any) -> dict[str, Any]:
+        """What the browser would post to open an application: {url, body, name}."""
+        frame: dict[str, Any] = self.control(f"apps/{client_id}/open", how)
+        return frame
+
+    def fault(self, kind: str, match: str = "*", **rule: Any) -> None:
+        """Add a fault rule."""
+        self.control("faults", {"kind": kind, "match": match, **rule})
+
+    def clear_faults(self) -> None:
+        """Forget all fault rules."""
+        self.control("faults", method="DELETE")
+
+    def counters(self) -> dict[str, int]:
+        """Calls and errors counted so far."""
+        counted: dict[str, int] = self.control("counters")
+        return counted
+
+
+@contextmanager
+def demo_portal_process(*options: str, seed: int = 1, port: int = 0) -> Iterator[DemoPortal]:
+    """Run `python -m demo.portal` with these options (and the tiny data set unless they say else)."""
+    with tempfile.TemporaryDirectory() as folder:
+        port_file, output = Path(folder) / "ports.json", Path(folder) / "output.txt"
+        command = [
+            *(sys.executable, "-m", "demo.portal", "--port", str(port)),
+            *("--port-file", str(port_file), "--seed", str(seed), "--sizes", "tiny"),
+            *options,
+        ]
+        with output.open("wb") as sink:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=sink)
+            try:
+                addresses = _wait(process, port_file, output)
+                yield DemoPortal(addresses["portal"], addresses["oauth"], process.pid)
+            finally:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], port_file: Path, output: Path) -> dict[str, str]:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if port_file.exists():
+            addresses: dict[str, str] = json.loads(port_file.read_text())
+            return addresses
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise RuntimeError(f"the demo portal did not start:\n{output.read_text()}")

@@ -1,0 +1,146 @@
+"""A stage for trouble: one installation that can be put back to its first day, and what is done on it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from support.truths import Outcome, assert_same, outcome
+from support.world import World
+
+from core import runtime
+from core.clock import utcnow
+from core.database import Base, transaction
+from integration import installs, tokens
+from integration.connect import connect
+from integration.fields import DEFAULT_FIELDS
+from integration.models import Portal
+from segments.models import WritebackSettings
+
+DATA = {"seed": 1, "contacts": 120, "deals": 300, "dirty": True, "now": "2026-05-04T09:00:00+00:00"}
+KEPT = {"portals", "portal_tokens", "sale_rules", "writeback_settings"}
+
+
+class Stage:
+    """The installation of a module, and how it was on its first day."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.slept: list[float] = []
+        self.use(self.slept.append)
+        world.work()
+        world.set_rule(pipelines=(0, 1))
+        world.switch_writing()
+        with world.runtime.sessions() as session:
+            portal = session.get_one(Portal, world.portal_id)
+            self._first_day = {c.name: getattr(portal, c.name) for c in Portal.__table__.columns}
+        self._first_day |= {"last_sync_at": None}
+
+    def use(self, sleep) -> None:
+        """Wait by this function."""
+        self.world.runtime = replace(self.world.runtime, sleep=sleep)
+        runtime.install(self.world.runtime)
+
+    def restore(self) -> None:
+        """An empty mirror, the portal's first rows, fresh tokens, no faults."""
+        world = self.world
+        self.slept.clear()
+        self.use(self.slept.append)
+        world.demo.control("reset", {**DATA, "keep_apps": True})
+        world.runtime.redis.flushall()
+        with world.runtime.engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                if table.name not in KEPT:
+                    connection.execute(sa.delete(table))
+            connection.execute(sa.update(Portal).values(**self._first_day))
+            connection.execute(sa.update(WritebackSettings).values(proven=[]))
+        self._application()
+        frame = world.frame()["body"]
+        with transaction(world.runtime.sessions) as session:
+            tokens.store(
+                session, world.runtime.vault, world.portal_id,
+                frame["AUTH_ID"], frame["REFRESH_ID"], utcnow() + timedelta(hours=1),
+            )  # fmt: skip
+        installs.ensure_fields(connect(world.runtime, world.portal), DEFAULT_FIELDS)
+
+    def _application(self) -> None:
+        """Register it again if a test had it removed."""
+        known = {app["client_id"] for app in self.world.demo.control("")["apps"]}
+        if self.world.keys["client_id"] not in known:
+            again = {name: self.world.keys[name] for name in ("client_id", "client_secret")}
+            self.world.demo.register(
+                title="Рубильник",
+                handler_url="http://127.0.0.1:1/",
+                install_url="http://127.0.0.1:1/install",
+                scopes=["crm", "placement", "user_basic"],
+                application_token=self.world.keys["application_token"],
+                **again,
+            )
+
+
+def finish(world: World, *, attempts: int = 12) -> int:
+    """Sync until a run is done, count, write until nothing differs; how many runs it took.
+
+    A failed run is followed by another one, as the schedule would do minutes later.
+    """
+    taken = 0
+    while world.sync().status != "done":
+        taken += 1
+        assert taken < attempts, world.progress()
+    world.count()
+    write_all(world)
+    return taken + 1
+
+
+def write_all(world: World, *, attempts: int = 12) -> None:
+    """Write back until a look at everything finds nothing to write."""
+    for _ in range(attempts):
+        report = world.write()
+        if report.changed == 0:
+            return
+    raise AssertionError(report)
+
+
+def assert_as_without_faults(world: World, fault_free: Outcome) -> None:
+    """The oracle of every retryable fault."""
+    assert_same(outcome(world), fault_free)
+
+
+def requests(world: World, method: str | None = None, since: int = 0) -> list[dict[str, Any]]:
+    """What the portal answered itself, oldest first: whole requests, not commands of a batch."""
+    named = f"&method={method}" if method else ""
+    entries = world.demo.control(f"log?since={since}&limit=10000{named}")
+    return [entry for entry in entries if entry["parent"] is None]
+
+
+def hits(world: World) -> int:
+    """How many requests the fault script has spoilt."""
+    return sum(rule["hits"] for rule in world.demo.control("faults"))
+
+
+def newest(world: World) -> int:
+    """The number of the newest entry of the portal's log."""
+    entries = world.demo.control("log?since=0&limit=10000")
+    return entries[-1]["n"] if entries else 0
+
+
+class Hourglass:
+    """Time for the limiter and the portal alike: it passes by itself, and at once by sleeping."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.offset = 0.0
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        """Unix time."""
+        return time.time() + self.offset
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass here and on the portal."""
+        self.slept.append(seconds)
+        self.offset += seconds
+        self._world.demo.control("clock", {"offset_seconds": self.offset})

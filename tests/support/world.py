@@ -1,0 +1,201 @@
+"""The application and a demo portal together, in one process and without workers.
+
+`World` acts as everybody around the application: the portal's administrator who registers and installs
+it, the browser that posts frames, the workers that take jobs (here `work`, at once).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+import rq
+from flask import Flask
+from flask.testing import FlaskClient
+from rq.serializers import JSONSerializer
+from support.portal import DemoPortal
+
+from app import create_app
+from core import embedded, log, runtime
+from core.config import Settings
+from core.database import transaction
+from core.queue import Queue
+from core.runtime import Runtime
+from integration.models import Portal
+from integration.portals import by_member, register
+from integration.sync import engine, runs
+from segments import pipeline, sale_rules, writeback
+
+SALES_PIPELINES = (0, 1)
+
+
+@dataclass
+class World:
+    """One portal with the application registered on it, and the application itself."""
+
+    app: Flask
+    runtime: Runtime
+    demo: DemoPortal
+    keys: dict[str, Any]
+    member_id: str = ""
+
+    @property
+    def browser(self) -> FlaskClient:
+        """A client without cookies: every page is opened by a frame's POST."""
+        return self.app.test_client(use_cookies=False)
+
+    @property
+    def portal(self) -> Portal:
+        """The portal's row as it is now."""
+        with self.runtime.sessions() as session:
+            return by_member(session, self.member_id)
+
+    @property
+    def portal_id(self) -> int:
+        """Our id of the portal."""
+        return self.portal.id
+
+    def frame(self, user_id: int = 1, **how: Any) -> dict[str, Any]:
+        """The form a browser would post: {url, body}."""
+        return self.demo.open(self.keys["client_id"], user_id=user_id, **how)
+
+    def post(self, frame: dict[str, Any]) -> Any:
+        """Post a frame's form to the application; the response."""
+        address = urlsplit(frame["url"])
+        return self.browser.post(
+            f"{address.path or '/'}?{address.query}",
+            data=urlencode(frame["body"]),
+            content_type="application/x-www-form-urlencoded",
+        )
+
+    def open(self, user_id: int = 1, **how: Any) -> Any:
+        """Open a frame as this user of the portal."""
+        return self.post(self.frame(user_id, **how))
+
+    def install(self) -> None:
+        """The administrator opens the install page and waits until the wizard is through."""
+        response = self.open(handler="http://127.0.0.1:1/install")
+        assert response.status_code == 200, response.get_data(as_text=True)[:500]
+        self.member_id = self.demo.control("")["member_id"]
+        self.work(Queue.INTERACTIVE)
+        assert self.portal.state == "active", self.portal.install_steps
+        self.demo.control(f"apps/{self.keys['client_id']}/finish", {})
+
+    def work(self, *queues: Queue) -> int:
+        """Run the waiting jobs of the queues, in order; the number run."""
+        done = 0
+        for name in queues or tuple(Queue):
+            queue = rq.Queue(name, connection=self.runtime.redis, serializer=JSONSerializer)
+            while queue.count:
+                job = queue.fetch_job(queue.pop_job_id())
+                module, _, function = job.func_name.rpartition(".")
+                key = f"rubilnik:waiting:{job.meta.get('waiting')}"
+                self.runtime.redis.delete(key)
+                job.delete()
+                getattr(importlib.import_module(module), function)(*job.args)
+                done += 1
+        return done
+
+    def sync(self, *, full: bool = False) -> runs.RunProgress:
+        """A whole run, in this process."""
+        with transaction(self.runtime.sessions) as session:
+            run = runs.start(session, self.portal_id, full=full)
+        while engine.run_slice(self.runtime, self.portal_id, run.id).more:
+            pass
+        return self.progress()
+
+    def progress(self) -> runs.RunProgress:
+        """The newest run."""
+        with self.runtime.sessions() as session:
+            found = runs.progress(session, self.portal_id)
+        assert found is not None
+        return found
+
+    def count(self) -> None:
+        """Metrics brought up to the mirror."""
+        pipeline.recompute(self.runtime, self.portal_id)
+
+    def write(self) -> writeback.Report:
+        """Everything that differs, written to the portal."""
+        while True:
+            report = pipeline.write_back(self.runtime, self.portal_id)
+            assert report is not None
+            if not report.more:
+                return report
+
+    def set_rule(self, **asked: Any) -> None:
+        """Change the sale rule, as the settings page does."""
+        with transaction(self.runtime.sessions) as session:
+            sale_rules.change(session, self.portal_id, sale_rules.Asked(**asked))
+
+    def switch_writing(self, *, on: bool = True) -> None:
+        """Throw the switch of writing."""
+        with transaction(self.runtime.sessions) as session:
+            writeback.switch(session, self.portal_id, enabled=on, user_id=1)
+
+    def truth(self, **rule: str) -> dict[str, Any]:
+        """What the portal's rows say every client is worth."""
+        asked = urlencode({"categories": "0,1", **rule})
+        found: dict[str, Any] = self.demo.control(f"truth?{asked}")
+        return found
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All canonical rows of the portal's table."""
+        found: list[dict[str, Any]] = []
+        while page := self.demo.control(
+            f"rows/{table}?limit=1000&after={found[-1]['ID'] if found else 0}"
+        ):
+            found += page
+        return found
+
+    def call(self, method: str, **params: Any) -> Any:
+        """A REST method by an administrator's webhook."""
+        import requests
+
+        url = f"{self.demo.webhook()}{method}"
+        answer = requests.post(
+            url, data=orjson.dumps(params), headers={"Content-Type": "application/json"}, timeout=60
+        )
+        return answer.json()["result"]
+
+
+@contextmanager
+def world(settings: Settings, demo: DemoPortal, *, installed: bool = True) -> Iterator[World]:
+    """The application on the test servers, registered on the portal; by default installed too."""
+    settings = replace(
+        embedded.resolve(settings),
+        b24_oauth_urls=(demo.oauth_url,),
+        b24_client_id="",
+        public_url="http://127.0.0.1:1",
+        allow_private_portals=True,
+    )
+    app = create_app(settings)
+    current = runtime.current()
+    keys = demo.register(
+        title="Рубильник",
+        handler_url="http://127.0.0.1:1/",
+        install_url="http://127.0.0.1:1/install",
+        scopes=["crm", "placement", "user_basic"],
+    )
+    with transaction(current.sessions) as session:
+        register(
+            session,
+            current.vault,
+            domain=demo.url,
+            client_id=keys["client_id"],
+            client_secret=keys["client_secret"],
+        )
+    made = World(app, current, demo, keys)
+    try:
+        if installed:
+            made.install()
+        yield made
+    finally:
+        current.engine.dispose()
+        current.redis.close()
+        log.configure("WARNING")
