@@ -1,0 +1,46 @@
+"""The fields Rubilnik keeps on the portal's contacts and companies. Their codes are a public contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PortalField:
+    """A user field we create and own: code, type, labels by language."""
+
+    code: str
+    type_id: str
+    ru: str
+    en: str
+    multiple: bool = False
+
+    def definition(self) -> dict[str, Any]:
+        """`fields` of `crm.{contact,company}.userfield.add`: shown in filters, not editable by hand."""
+        labels = {"ru": self.ru, "en": self.en}
+        return {
+            "FIELD_NAME": self.code.removeprefix("UF_CRM_"),
+            "USER_TYPE_ID": self.type_id,
+            "XML_ID": self.code,
+            "MULTIPLE": "Y" if self.multiple else "N",
+            "MANDATORY": "N",
+            "SHOW_FILTER": "Y",
+            "EDIT_IN_LIST": "N",
+            "EDIT_FORM_LABEL": labels,
+            "LIST_COLUMN_LABEL": labels,
+            "LIST_FILTER_LABEL": labels,
+        }
+
+
+LTV = PortalField("UF_CRM_RUBILNIK_LTV", "money", "LTV", "LTV")
+AVERAGE_CHECK = PortalField(
+    "UF_CRM_RUBILNIK_AVERAGE_CHECK", "money", "Средний чек", "Average check"
+)
+SALES = PortalField("UF_CRM_RUBILNIK_SALES", "integer", "Число продаж", "Number of sales")
+FIRST_SALE = PortalField("UF_CRM_RUBILNIK_FIRST_SALE", "date", "Первая продажа", "First sale")
+LAST_SALE = PortalField("UF_CRM_RUBILNIK_LAST_SALE", "date", "Последняя продажа", "Last sale")
+
+METRIC_FIELDS = {field.code: field for field in (LTV, AVERAGE_CHECK, SALES, FIRST_SALE, LAST_SALE)}
+DEFAULT_FIELDS = (LTV.code, AVERAGE_CHECK.code)
+FIELD_ENTITIES = ("contact", "company")

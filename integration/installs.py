@@ -1,0 +1,226 @@
+"""Putting Rubilnik on a portal: keep the tokens, bind placements and events, create the fields.
+
+Every step can be repeated: it asks what is there and adds what is missing. The wizard shows the steps;
+`installFinish` is called by the browser when all are done, and by nobody in the API-only scenario.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.clock import utcnow
+from core.crypto import Vault
+from core.database import transaction
+from core.runtime import Runtime
+from integration import portals, tokens
+from integration.bitrix.client import Client
+from integration.bitrix.errors import BitrixError, InvalidValue, PortalFailure, Refused
+from integration.bitrix.oauth import AppInfo
+from integration.bitrix.payloads import EventPost, FramePost
+from integration.connect import connect
+from integration.fields import DEFAULT_FIELDS, FIELD_ENTITIES, METRIC_FIELDS, PortalField
+from integration.frames import Confirmed, FrameRefused, confirm
+from integration.models import Portal, PortalState
+
+log = logging.getLogger(__name__)
+
+PLACEMENTS = ("CRM_CONTACT_DETAIL_TAB", "CRM_COMPANY_DETAIL_TAB", "CRM_DEAL_DETAIL_TAB")
+EVENTS = (
+    "ONAPPUNINSTALL",
+    "ONAPPUPDATE",
+    *(
+        f"ONCRM{entity}{action}"
+        for entity in ("CONTACT", "COMPANY", "LEAD", "DEAL")
+        for action in ("ADD", "UPDATE", "DELETE")
+    ),
+    "ONCRMDEALMOVETOCATEGORY",
+)
+_TITLES = {"ru": {"TITLE": "Рубильник"}, "en": {"TITLE": "Rubilnik"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing the wizard shows: a key for its words, and what it does."""
+
+    key: str
+    run: Callable[[Runtime, Client, Portal], None]
+
+
+def adopt(session: Session, runtime: Runtime, confirmed: Confirmed) -> Portal:
+    """Keep a portal whose admin installs the application: its facts, its tokens. Admin only."""
+    if not confirmed.is_admin:
+        raise FrameRefused("only an administrator can install")
+    portal = _row(session, runtime.vault, confirmed.info)
+    _keep_facts(portal, confirmed)
+    session.flush()
+    if confirmed.post.application_token:
+        portal.application_token_sealed = runtime.vault.seal(
+            portal.id, confirmed.post.application_token
+        )
+    if confirmed.post.refresh_id:
+        tokens.store(
+            session, runtime.vault, portal.id,
+            confirmed.post.auth_id, confirmed.post.refresh_id, confirmed.info.expires_at or utcnow(),
+        )  # fmt: skip
+    return portal
+
+
+def adopt_event(runtime: Runtime, event: EventPost) -> Portal:
+    """Keep a portal from its ONAPPINSTALL, proved by the token in it as a frame is by its own.
+
+    Every employee's browser sees tokens of the application, so here too only an admin's will do.
+    """
+    if not event.auth.access_token or not event.auth.refresh_token:
+        raise FrameRefused("the install event has no tokens")
+    confirmed = confirm(runtime, FramePost.of_event(event))
+    with transaction(runtime.sessions) as session:
+        return adopt(session, runtime, confirmed)
+
+
+def prepare(runtime: Runtime, portal_id: int) -> bool:
+    """Run every step that isn't done; whether all are. Repeating it is safe."""
+    with runtime.sessions() as session:
+        portal = session.get_one(Portal, portal_id)
+    client = connect(runtime, portal)
+    done = True
+    for step in STEPS:
+        try:
+            step.run(runtime, client, portal)
+            _note(runtime, portal_id, step.key, "done")
+        except BitrixError as error:
+            log.warning("install step failed", extra={"portal": portal_id, "step": step.key})
+            _note(runtime, portal_id, step.key, "failed", error.detail)
+            done = False
+    with transaction(runtime.sessions) as session:
+        fresh = session.get_one(Portal, portal_id)
+        if done and fresh.state == PortalState.INSTALLING:
+            fresh.state, fresh.state_reason = PortalState.ACTIVE, None
+            fresh.installed_at = fresh.installed_at or utcnow()
+    return done
+
+
+def uninstall(session: Session, portal: Portal) -> None:
+    """The application was removed: access is gone already; data stays until it is asked to go."""
+    portals.set_state(session, portal.id, PortalState.UNINSTALLED, "removed on the portal")
+    tokens.forget(session, portal.id)
+
+
+def ensure_fields(client: Client, codes: tuple[str, ...]) -> list[str]:
+    """Create the missing fields on contacts and companies; returns what was created.
+
+    Creating a field on a large base may answer 500 and still succeed, so a failure is believed only
+    when the field isn't there afterwards.
+    """
+    created = []
+    for entity in FIELD_ENTITIES:
+        present = _field_codes(client, entity)
+        for code in codes:
+            if code not in present:
+                _create_field(client, entity, METRIC_FIELDS[code])
+                created.append(f"{entity}.{code}")
+    return created
+
+
+def _row(session: Session, vault: Vault, info: AppInfo) -> Portal:
+    """The portal's row, by member_id: a new one, the registered one, or the one it had before.
+
+    An application that was deleted on the portal and made anew has another client_id, and maybe a
+    registration of its own: its secret moves to the portal's old row, which has the data.
+    """
+    query = sa.select(Portal).where(
+        sa.or_(Portal.member_id == info.member_id, Portal.client_id == info.client_id)
+    )
+    found = session.scalars(query.with_for_update().order_by(Portal.member_id.nulls_last())).all()
+    if not found:
+        session.add(portal := Portal(domain=info.domain, client_id=info.client_id))
+        return portal
+    portal, *registered = found
+    if portal.client_id != info.client_id:
+        portal.client_secret_sealed = None
+        for row in registered:
+            if row.client_secret_sealed is not None:
+                secret = vault.open(row.id, row.client_secret_sealed)
+                portal.client_secret_sealed = vault.seal(portal.id, secret)
+            session.delete(row)
+        session.flush()
+        portal.client_id = info.client_id
+    return portal
+
+
+def _keep_facts(portal: Portal, confirmed: Confirmed) -> None:
+    info = confirmed.info
+    portal.member_id, portal.domain, portal.scheme = info.member_id, info.domain, confirmed.scheme
+    portal.endpoint, portal.oauth_url = info.client_endpoint, confirmed.oauth_url
+    portal.language = confirmed.post.language or portal.language
+    portal.installer_id = confirmed.user_id
+    if portal.state != PortalState.ACTIVE:
+        portal.state, portal.uninstalled_at = PortalState.INSTALLING, None
+    portal.state_reason = None
+
+
+def _note(runtime: Runtime, portal_id: int, key: str, status: str, reason: str = "") -> None:
+    with transaction(runtime.sessions) as session:
+        portal = session.get_one(Portal, portal_id)
+        portal.install_steps = {
+            **portal.install_steps,
+            key: {"status": status, "reason": reason, "at": utcnow().isoformat()},
+        }
+
+
+def _bind_placements(runtime: Runtime, client: Client, _portal: Portal) -> None:
+    bound = client.call("placement.get", {}).result or []
+    present = {(row["placement"], row["handler"]) for row in bound}
+    for code in PLACEMENTS:
+        handler = f"{runtime.settings.public_url}/placement/{code.lower()}"
+        if (code, handler) not in present:
+            client.call(
+                "placement.bind",
+                {"PLACEMENT": code, "HANDLER": handler, "TITLE": "Рубильник", "LANG_ALL": _TITLES},
+            )
+
+
+def _bind_events(runtime: Runtime, client: Client, _portal: Portal) -> None:
+    handler = f"{runtime.settings.public_url}/events"
+    bound = client.call("event.get", {}).result or []
+    present = {str(row["event"]).upper() for row in bound if row.get("handler") == handler}
+    for event in EVENTS:
+        if event not in present:
+            client.call("event.bind", {"event": event, "handler": handler})
+
+
+def _create_fields(_runtime: Runtime, client: Client, _portal: Portal) -> None:
+    ensure_fields(client, DEFAULT_FIELDS)
+
+
+def _field_codes(client: Client, entity: str) -> set[str]:
+    rows = client.call(f"crm.{entity}.userfield.list", {}).result or []
+    return {str(row["FIELD_NAME"]) for row in rows}
+
+
+def _create_field(client: Client, entity: str, field: PortalField) -> None:
+    definition: dict[str, Any] = field.definition()
+    try:
+        client.call(f"crm.{entity}.userfield.add", {"fields": definition})
+    except (PortalFailure, InvalidValue, Refused):
+        if field.code not in _field_codes(client, entity):
+            raise
+
+
+def _read_facts(runtime: Runtime, client: Client, portal: Portal) -> None:
+    facts = client.call("app.info", {}).result
+    with transaction(runtime.sessions) as session:
+        session.get_one(Portal, portal.id).license = str(facts.get("LICENSE") or "") or None
+
+
+STEPS = (
+    Step("facts", _read_facts),
+    Step("placements", _bind_placements),
+    Step("events", _bind_events),
+    Step("fields", _create_fields),
+)

@@ -1,0 +1,27 @@
+"""Key rotation: every sealed column of the integration sealed again with the first key."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.crypto import Vault
+from integration.models import Portal, PortalToken
+
+SEALED = (
+    (Portal, ("client_secret_sealed", "application_token_sealed")),
+    (PortalToken, ("access_token_sealed", "refresh_token_sealed")),
+)
+
+
+def rotate(session: Session, vault: Vault) -> int:
+    """Re-encrypt everything; returns the number of values. Rows are locked against a refresh."""
+    rotated = 0
+    for table, columns in SEALED:
+        for row in session.scalars(sa.select(table).with_for_update()):
+            for name in columns:
+                sealed = getattr(row, name)
+                if sealed is not None:
+                    setattr(row, name, vault.rotate(sealed))
+                    rotated += 1
+    return rotated

@@ -1,0 +1,1 @@
+"""Pure decisions of the integration: what a portal's values mean in our terms."""

@@ -1,0 +1,98 @@
+"""Phones, e-mails and messengers as people type them → one normal form, or the reason there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import idna
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+_SEVERAL = re.compile(r"\s*[,;/|\n]\s*")
+_NOT_DIGITS = re.compile(r"\D+")
+_RUSSIAN = re.compile(r"(?:[78]|(?!810))([3489]\d{9})")  # 8 10 dials abroad
+_PLAIN_PHONE = re.compile(r"\+?[\d\s().\-\u00a0]+")
+_PLAIN_EMAIL = re.compile(
+    r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.))*(?<!\.)@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!arpa|invalid|local|onion)[a-z]{2,63}"
+)
+_PROFILE = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|vk\.com|m\.vk\.com)/@?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """What one typed value holds: a normal form, or None with a problem code."""
+
+    value: str | None
+    problem: str | None = None
+
+
+def phones(typed: str, region: str = "RU") -> Iterator[Normalised]:
+    """Every number of a typed value in E.164 (extension dropped); a value may hold several."""
+    parts = [part for part in _SEVERAL.split(typed.replace("\x00", "")) if part] or [typed]
+    for part in parts:
+        yield _phone(part, region)
+
+
+def _phone(part: str, region: str) -> Normalised:
+    digits = _NOT_DIGITS.sub("", part)
+    if region == "RU" and _PLAIN_PHONE.fullmatch(part) and len(digits) >= 10:
+        russian = _RUSSIAN.fullmatch(digits)
+        if russian and (not part.startswith("+") or (digits[0] == "7" and len(digits) == 11)):
+            return Normalised(f"+7{russian[1]}")
+    return _parsed_phone(part, region)
+
+
+@lru_cache(maxsize=4096)
+def _parsed_phone(part: str, region: str) -> Normalised:
+    try:
+        number = phonenumbers.parse(part, region)
+    except phonenumbers.NumberParseException:
+        return Normalised(None, "not_a_phone")
+    if not phonenumbers.is_possible_number(number):
+        return Normalised(None, "wrong_length")
+    return Normalised(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def email(typed: str) -> Normalised:
+    """An address in lower case, its domain in IDNA."""
+    trimmed = typed.replace("\x00", "").strip().strip("<>").removeprefix("mailto:")
+    lower = trimmed.lower()
+    if (
+        len(lower) <= 254
+        and trimmed.isascii()
+        and "--" not in lower
+        and _PLAIN_EMAIL.fullmatch(lower)
+    ):
+        return Normalised(lower)
+    try:
+        checked = validate_email(
+            trimmed, check_deliverability=False, test_environment=True, allow_smtputf8=True
+        )
+    except EmailNotValidError:
+        return Normalised(None, "not_an_email")
+    return Normalised(f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}")
+
+
+def messenger(typed: str, value_type: str | None) -> Normalised:
+    """`telegram:name`, `vk:id1`, `imol:…`: the network and the account in it."""
+    account = _PROFILE.sub("", typed.replace("\x00", "").strip()).lstrip("@").rstrip("/")
+    if not account:
+        return Normalised(None, "empty")
+    network = (value_type or "other").lower()
+    return Normalised(account if account.startswith("imol|") else f"{network}:{account.casefold()}")
+
+
+def web(typed: str) -> Normalised:
+    """Host of a site, in lower-case IDNA, without `www.`."""
+    host = (
+        re.sub(r"^\w+://", "", typed.replace("\x00", "").strip()).split("/", 1)[0].split(":", 1)[0]
+    )
+    try:
+        return Normalised(idna.encode(host.lower().removeprefix("www."), uts46=True).decode())
+    except (idna.IDNAError, UnicodeError):
+        return Normalised(None, "not_a_site")

@@ -1,0 +1,1 @@
+"""Reading a portal into the mirror: one engine, one EntitySpec per entity."""

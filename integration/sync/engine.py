@@ -1,0 +1,263 @@
+"""Runs a sync: every source page by page, each page committed together with its cursor.
+
+    dictionaries ─▶ for each source: portal pages ─▶ rows mapped ─▶ mirror + cursor (one commit)
+
+A run is worked on in slices, so that a deploy or a kill costs one commit: a page of a slow portal, a
+few pages of a fast one, never a part of a page. An incremental run reads what was
+modified since the watermark less an overlap; the new watermark is the portal's clock from before the
+first page, never the newest row and never our own clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.database import transaction
+from core.errors import ServiceError
+from core.runtime import Runtime
+from integration import portals
+from integration.bitrix.ahead import ahead
+from integration.bitrix.client import CallRecord, Client
+from integration.bitrix.errors import OperationTimeLimit, RateLimited
+from integration.connect import connect
+from integration.models import Portal, SyncCursor, SyncRun
+from integration.sync import dictionaries, runs
+from integration.sync.entities import BY_NAME
+from integration.sync.runs import LostLease
+from integration.sync.sources import SOURCES, Ready, Row, Rows, Source, Start
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 20.0
+PAGES_PER_COMMIT = 10
+SECONDS_PER_COMMIT = 0.5
+OVERLAP = timedelta(minutes=5)
+WAIT_AFTER_FAILURE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a slice left: whether there is more, and in how many seconds it makes sense."""
+
+    more: bool
+    wait: float = 0.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """One slice's hands: the run it holds, its client, its time."""
+
+    runtime: Runtime
+    portal_id: int
+    run_id: int
+    owner: str
+    client: Client
+    deadline: float
+    requests: int = 0
+    language: str = "ru"
+    started: float = field(default_factory=time.monotonic)
+
+    def over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+
+def run_slice(
+    runtime: Runtime, portal_id: int, run_id: int, seconds: float = SLICE_SECONDS
+) -> Slice:
+    """Work on the run for some seconds. A refusal ends in the run's reason, never in an exception."""
+    owner = secrets.token_hex(8)
+    with transaction(runtime.sessions) as session:
+        if runs.claim(session, portal_id, run_id, owner) is None:
+            return Slice(more=False)
+        portal = session.get_one(Portal, portal_id)
+    try:
+        work = _work(runtime, portal, run_id, owner, time.monotonic() + seconds)
+        more = _work_on(work)
+    except LostLease:
+        log.warning("sync run was taken over", extra={"portal": portal_id})
+        return Slice(more=False)
+    except ServiceError as error:
+        return _after_error(runtime, portal_id, run_id, owner, error)
+    with transaction(runtime.sessions) as session:
+        if more:
+            runs.release(session, portal_id, run_id, owner)
+        else:
+            runs.finish(session, portal_id, run_id, owner)
+            log.info("sync done", extra={"portal": portal_id, "run": run_id})
+    return Slice(more)
+
+
+def _work(runtime: Runtime, portal: Portal, run_id: int, owner: str, deadline: float) -> _Work:
+    made: list[_Work] = []
+
+    def count(_record: CallRecord) -> None:
+        made[0].requests += 1
+
+    client = connect(runtime, portal, on_call=count)
+    work = _Work(runtime, portal.id, run_id, owner, client, deadline, language=portal.language)
+    made.append(work)
+    return work
+
+
+def _work_on(work: _Work) -> bool:
+    """Read until all sources are finished or the time is up; whether there is more."""
+    with work.runtime.sessions() as session:
+        run = session.get_one(SyncRun, (work.portal_id, work.run_id))
+        prepared = session.scalar(
+            sa.select(sa.func.count()).where(
+                SyncCursor.portal_id == work.portal_id, SyncCursor.run_id == run.id
+            )
+        )
+    if not prepared:
+        _prepare(work, run)
+    paused: OperationTimeLimit | None = None
+    for source in SOURCES:
+        try:
+            if _read_source(work, source, run):
+                return True
+        except OperationTimeLimit as error:  # only this method pauses, the others go on
+            if paused is None or (error.retry_after or 0) < (paused.retry_after or 0):
+                paused = error
+    if paused is not None:
+        raise paused
+    return False
+
+
+def _prepare(work: _Work, run: SyncRun) -> None:
+    """Dictionaries, and a cursor for each source at its start."""
+    read = dictionaries.read(work.client, language=work.language, count=run.full)
+    with transaction(work.runtime.sessions) as session:
+        runs.keep(session, work.portal_id, run.id, work.owner)
+        dictionaries.store(session, work.portal_id, read)
+        for source in SOURCES:
+            _reset_cursor(session, work.portal_id, run, source, read.read_at, read.totals)
+
+
+def _reset_cursor(
+    session: Session,
+    portal_id: int,
+    run: SyncRun,
+    source: Source,
+    window_started_at: datetime,
+    totals: dict[str, int],
+) -> None:
+    cursor = session.get(SyncCursor, (portal_id, source.name))
+    if cursor is None:
+        cursor = SyncCursor(portal_id=portal_id, entity=source.name, last_id=0)
+        session.add(cursor)
+    cursor.run_id = run.id
+    cursor.last_id = cursor.last_id if source.grows_only and not run.full else 0
+    cursor.finished = False
+    cursor.window_started_at = window_started_at
+    cursor.expected = totals.get(source.name)
+    cursor.rows = cursor.changed = cursor.deleted = cursor.quarantined = cursor.requests = 0
+    cursor.seconds = 0.0
+
+
+def _read_source(work: _Work, source: Source, run: SyncRun) -> bool:
+    """Read one source on from its cursor; True when the time was up before its end."""
+    with work.runtime.sessions() as session:
+        cursor = session.get_one(SyncCursor, (work.portal_id, source.name))
+        if cursor.finished:
+            return False
+        start = _start(session, work.portal_id, source, cursor, run)
+    pages = source.pages(work.client, start)
+    counted, began = work.requests, time.monotonic()
+    prepared = (source.prepare(rows, start.fields) for rows in _gathered(pages))
+    ready = ahead(prepared, 1)  # the next rows are read and mapped while these are stored
+    for made in ready:
+        spent = (work.requests - counted, time.monotonic() - began)
+        _commit(work, source, run, made, spent)
+        counted, began = work.requests, time.monotonic()
+        if work.over():
+            _close(ready)
+            return True
+    with transaction(work.runtime.sessions) as session:
+        runs.keep(session, work.portal_id, run.id, work.owner)
+        cursor = session.get_one(SyncCursor, (work.portal_id, source.name))
+        cursor.finished = True
+        cursor.watermark_at = cursor.window_started_at
+        cursor.requests += work.requests - counted
+    return False
+
+
+def _start(
+    session: Session, portal_id: int, source: Source, cursor: SyncCursor, run: SyncRun
+) -> Start:
+    since = None
+    if not run.full and cursor.watermark_at is not None and not source.grows_only:
+        since = cursor.watermark_at - OVERLAP
+    is_card = source.name in BY_NAME
+    fields = dictionaries.custom_fields(session, portal_id, source.name) if is_card else {}
+    expected = max(0, cursor.expected - cursor.rows) if cursor.expected is not None else None
+    return Start(cursor.last_id, since, expected, fields)
+
+
+def _gathered(pages: Iterator[Rows]) -> Iterator[Rows]:
+    """Several pages in one, as long as they come quickly. What came before a failure is kept."""
+    gathered: list[Row] = []
+    count, began = 0, time.monotonic()
+    try:
+        for page in pages:
+            gathered += page
+            count += 1
+            if count == PAGES_PER_COMMIT or time.monotonic() - began > SECONDS_PER_COMMIT:
+                yield gathered
+                gathered, count, began = [], 0, time.monotonic()
+    except ServiceError:
+        if gathered:
+            yield gathered
+        raise
+    if gathered:
+        yield gathered
+
+
+def _commit(
+    work: _Work,
+    source: Source,
+    run: SyncRun,
+    ready: Ready,
+    spent: tuple[int, float],
+) -> None:
+    with transaction(work.runtime.sessions) as session:
+        # A crash of the machine may undo the newest commits, each whole: its rows with its cursor.
+        session.execute(sa.text("SET LOCAL synchronous_commit = off"))
+        runs.keep(session, work.portal_id, run.id, work.owner)
+        stored = source.put(session, work.portal_id, ready, not run.full)
+        cursor = session.get_one(SyncCursor, (work.portal_id, source.name))
+        cursor.rows += ready.count
+        cursor.changed += stored.changed
+        cursor.quarantined += stored.quarantined
+        cursor.requests += spent[0]
+        cursor.seconds += spent[1]
+        cursor.last_id = max(cursor.last_id, ready.last_id)
+
+
+def _close(pages: object) -> None:
+    close: Callable[[], None] | None = getattr(pages, "close", None)
+    if close is not None:
+        close()
+
+
+def _after_error(
+    runtime: Runtime, portal_id: int, run_id: int, owner: str, error: ServiceError
+) -> Slice:
+    """A passing trouble leaves the run open with its reason; a final one fails it."""
+    portals.note(runtime.sessions, portal_id, error)
+    passing = error.retryable or isinstance(error, OperationTimeLimit | RateLimited)
+    reason = f"{type(error).__name__}: {error.detail}"
+    with transaction(runtime.sessions) as session:
+        if passing:
+            runs.release(session, portal_id, run_id, owner, reason)
+        else:
+            runs.finish(session, portal_id, run_id, owner, failure=reason)
+    log.warning("sync stopped", extra={"portal": portal_id, "run": run_id, "reason": reason})
+    return Slice(passing, error.retry_after or WAIT_AFTER_FAILURE if passing else 0.0)

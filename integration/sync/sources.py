@@ -1,0 +1,321 @@
+"""Where the rows of each entity come from, and where they go: read a page, store a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.database import Base, document, recordset
+from integration.bitrix.client import Client
+from integration.models import Activity, StageMove
+from integration.rules import values
+from integration.rules.custom import FieldType
+from integration.rules.mapping import MirrorRow
+from integration.rules.values import Misfit
+from integration.sync import store
+from integration.sync.entities import CARDS, DEALS, EntitySpec
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+IDS_PER_CALL = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """From where a reading goes on: ids above `after_id`; changed since `since`, or all."""
+
+    after_id: int
+    since: datetime | None
+    expected: int | None
+    fields: Mapping[str, FieldType]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Rows mapped for their table, with what did not fit: made ahead, without the database."""
+
+    count: int
+    last_id: int
+    content: Any
+    problems: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a page changed."""
+
+    changed: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entity of a run.
+
+    `pages` yields non-empty pages by ascending id, `prepare` maps one, `put` stores it in the
+    caller's transaction.
+    `grows_only`: rows never change, so an incremental run goes on from the last id.
+    """
+
+    name: str
+    id_field: str
+    pages: Callable[[Client, Start], Iterator[Rows]]
+    prepare: Callable[[Rows, Mapping[str, FieldType]], Ready]
+    put: Callable[[Session, int, Ready, bool], Stored]
+    grows_only: bool = False
+
+
+def _card_source(spec: EntitySpec) -> Source:
+    def pages(client: Client, start: Start) -> Iterator[Rows]:
+        if start.since is not None and spec.item:
+            return _changed_items(client, spec, start, start.since)
+        return _listed(client, spec, start)
+
+    def prepare(rows: Rows, fields: Mapping[str, FieldType]) -> Ready:
+        mapped, problems = _mapped(spec, rows, fields)
+        return Ready(len(rows), _last_id(rows, spec.id_field), store.Page.of(mapped), problems)
+
+    def put(session: Session, portal_id: int, ready: Ready, note_clients: bool) -> Stored:
+        changed = store.store_page(
+            session, portal_id, spec, ready.content, note_clients=note_clients
+        )
+        return Stored(changed, store.quarantine(session, portal_id, spec.name, ready.problems))
+
+    return Source(spec.name, spec.id_field, pages, prepare, put)
+
+
+def _listed(client: Client, spec: EntitySpec, start: Start) -> Iterator[Rows]:
+    params = spec.params(tuple(start.fields))
+    check = None
+    if start.since is not None:
+        params["filter"] = {">=DATE_MODIFY": start.since.isoformat()}
+        check = _modified_since(start.since, "DATE_MODIFY")
+    pages = client.list_all(
+        spec.method,
+        params=params,
+        after_id=start.after_id,
+        id_field=spec.id_field,
+        items_path=spec.items_path,
+        check=check,
+        total_hint=start.expected,
+        prefetch=1,
+    )
+    for page in pages:
+        yield page.rows
+
+
+def _changed_items(
+    client: Client, spec: EntitySpec, start: Start, since: datetime
+) -> Iterator[Rows]:
+    """Ids by the classic list and its modification time, rows by crm.item.list."""
+    found = client.list_all(
+        spec.changed_method,
+        params={"select": ["ID", "DATE_MODIFY"], "filter": {">=DATE_MODIFY": since.isoformat()}},
+        after_id=start.after_id,
+        check=_modified_since(since, "DATE_MODIFY"),
+    )
+    for page in found:
+        yield read_by_ids(client, spec, [int(row["ID"]) for row in page.rows], start.fields)
+
+
+def read_by_ids(
+    client: Client, spec: EntitySpec, ids: Sequence[int], fields: Mapping[str, FieldType]
+) -> Rows:
+    """Rows of these ids, by ascending id; ids that are gone, or hidden from us, are absent."""
+    chunks = [ids[i : i + IDS_PER_CALL] for i in range(0, len(ids), IDS_PER_CALL)]
+    key = f"@{spec.id_field}"
+    answer = client.batch(
+        {
+            f"c{number}": (
+                spec.method,
+                {
+                    **spec.params(tuple(fields)),
+                    "filter": {key: list(chunk)},
+                    "order": {spec.id_field: "ASC"},
+                    "start": -1,
+                },
+            )
+            for number, chunk in enumerate(chunks)
+        }
+    )
+    for error in answer.errors.values():
+        raise error
+    rows: list[Row] = []
+    for result in answer.results.values():
+        rows += result["items"] if spec.item and isinstance(result, dict) else result
+    return rows
+
+
+def store_cards(
+    session: Session,
+    portal_id: int,
+    spec: EntitySpec,
+    rows: Rows,
+    fields: Mapping[str, FieldType],
+    *,
+    note_clients: bool,
+) -> Stored:
+    """Map a page of cards and put it into the mirror; what does not fit goes to quarantine."""
+    mapped, problems = _mapped(spec, rows, fields)
+    page = store.Page.of(mapped)
+    changed = store.store_page(session, portal_id, spec, page, note_clients=note_clients)
+    return Stored(changed, store.quarantine(session, portal_id, spec.name, problems))
+
+
+def _mapped(
+    spec: EntitySpec, rows: Rows, fields: Mapping[str, FieldType]
+) -> tuple[list[MirrorRow], list[tuple[str, str]]]:
+    mapped: list[MirrorRow] = []
+    problems: list[tuple[str, str]] = []
+    for row in rows:
+        try:
+            made = spec.map(row, fields)
+        except (Misfit, TypeError, AttributeError) as misfit:
+            reason = str(misfit) if isinstance(misfit, Misfit) else "the row has another shape"
+            problems.append((str(row.get(spec.id_field)), reason))
+            continue
+        mapped.append(made)
+        if made.misfits:
+            problems.append((str(made.bitrix_id), "left out: " + "; ".join(made.misfits)))
+    return mapped, problems
+
+
+def _modified_since(since: datetime, name: str) -> Callable[[Row], bool]:
+    def check(row: Row) -> bool:
+        changed = values.moment(row.get(name), name)
+        return changed is not None and changed >= since
+
+    return check
+
+
+def _history_source(entity: str, entity_type_id: int, prefix: str) -> Source:
+    """`crm.stagehistory.list`: lines are only ever added."""
+
+    def pages(client: Client, start: Start) -> Iterator[Rows]:
+        found = client.list_all(
+            "crm.stagehistory.list",
+            params={"entityTypeId": entity_type_id},
+            after_id=start.after_id,
+            items_path=("items",),
+            prefetch=1,
+        )
+        for page in found:
+            yield page.rows
+
+    def line(row: Row) -> dict[str, Any]:
+        return {
+            "entity": entity,
+            "bitrix_id": values.required_id(row.get("ID"), "ID"),
+            "owner_id": values.required_id(row.get("OWNER_ID"), "OWNER_ID"),
+            "move_type": int(row.get("TYPE_ID") or 0),
+            "pipeline_id": int(row.get("CATEGORY_ID") or 0),
+            "stage_id": values.text(row.get(f"{prefix}_ID")),
+            "stage_semantic": values.text(row.get(f"{prefix}_SEMANTIC_ID")),
+            "moved_at": values.moment(row.get("CREATED_TIME"), "CREATED_TIME"),
+        }
+
+    return _line_source(f"{entity}_history", StageMove, pages, line, grows_only=True)
+
+
+def _activity_source() -> Source:
+    select = (
+        *("ID", "OWNER_TYPE_ID", "OWNER_ID", "TYPE_ID", "PROVIDER_ID", "DIRECTION", "COMPLETED"),
+        *("SUBJECT", "RESPONSIBLE_ID", "CREATED", "LAST_UPDATED", "START_TIME", "END_TIME"),
+    )
+
+    def pages(client: Client, start: Start) -> Iterator[Rows]:
+        params: dict[str, Any] = {"select": list(select)}
+        check = None
+        if start.since is not None:
+            params["filter"] = {">=LAST_UPDATED": start.since.isoformat()}
+            check = _modified_since(start.since, "LAST_UPDATED")
+        found = client.list_all(
+            "crm.activity.list", params=params, after_id=start.after_id, check=check, prefetch=1
+        )
+        for page in found:
+            yield page.rows
+
+    def line(row: Row) -> dict[str, Any]:
+        return {
+            "bitrix_id": values.required_id(row.get("ID"), "ID"),
+            "owner_type": values.required_id(row.get("OWNER_TYPE_ID"), "OWNER_TYPE_ID"),
+            "owner_id": values.required_id(row.get("OWNER_ID"), "OWNER_ID"),
+            "type_id": values.link(row.get("TYPE_ID"), "TYPE_ID"),
+            "provider_id": values.text(row.get("PROVIDER_ID")),
+            "direction": values.link(row.get("DIRECTION"), "DIRECTION"),
+            "completed": values.flag(row.get("COMPLETED")),
+            "subject": values.text(row.get("SUBJECT")),
+            "responsible_id": values.link(row.get("RESPONSIBLE_ID"), "RESPONSIBLE_ID"),
+            "created_at": values.moment(row.get("CREATED"), "CREATED"),
+            "started_at": values.moment(row.get("START_TIME"), "START_TIME"),
+            "ended_at": values.moment(row.get("END_TIME"), "END_TIME"),
+        }
+
+    return _line_source("activity", Activity, pages, line)
+
+
+def _line_source(
+    name: str,
+    table: type[Base],
+    pages: Callable[[Client, Start], Iterator[Rows]],
+    line: Callable[[Row], dict[str, Any]],
+    *,
+    grows_only: bool = False,
+) -> Source:
+    """A source of plain rows: insert, or replace what differs."""
+    statement = _upsert(table)
+
+    def prepare(rows: Rows, _fields: Mapping[str, FieldType]) -> Ready:
+        lines: dict[int, dict[str, Any]] = {}
+        problems: list[tuple[str, str]] = []
+        for row in rows:
+            try:
+                made = line(row)
+            except Misfit as misfit:
+                problems.append((str(row.get("ID")), str(misfit)))
+                continue
+            lines[made["bitrix_id"]] = made
+        return Ready(len(rows), _last_id(rows, "ID"), document(lines.values()), problems)
+
+    def put(session: Session, portal_id: int, ready: Ready, _note_clients: bool) -> Stored:
+        parameters = {"portal_id": portal_id, "rows": ready.content}
+        changed: int = session.execute(statement, parameters).rowcount  # type: ignore[attr-defined]
+        return Stored(
+            changed, store.quarantine(session, portal_id, table.__tablename__, ready.problems)
+        )
+
+    return Source(name, "ID", pages, prepare, put, grows_only)
+
+
+def _last_id(rows: Rows, id_field: str) -> int:
+    return max((int(row[id_field]) for row in rows), default=0)
+
+
+def _upsert(table: type[Base]) -> sa.TextClause:
+    columns = list(table.__table__.columns)
+    names = [column.name for column in columns if column.name != "portal_id"]
+    keys = {column.name for column in table.__table__.primary_key}
+    others = [name for name in names if name not in keys]
+    listed, name = ", ".join(names), table.__tablename__
+    return sa.text(  # names are of our own tables
+        f"INSERT INTO {name} (portal_id, {listed}) "  # noqa: S608
+        f"SELECT :portal_id, {listed} FROM {recordset(columns, names)} "
+        f"ON CONFLICT ({', '.join(keys)}) "
+        f"DO UPDATE SET {', '.join(f'{other} = excluded.{other}' for other in others)} "
+        f"WHERE ({', '.join(f'{name}.{other}' for other in others)}) "
+        f"IS DISTINCT FROM ({', '.join(f'excluded.{other}' for other in others)})"
+    )
+
+
+SOURCES = (
+    *(_card_source(spec) for spec in CARDS if spec is not DEALS),
+    _history_source("deal", 2, "STAGE"),
+    _history_source("lead", 1, "STATUS"),
+    _activity_source(),
+    _card_source(DEALS),
+)

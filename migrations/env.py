@@ -1,0 +1,30 @@
+"""Runs the migrations on the engine it is given, or on the one the settings name."""
+
+from alembic import context
+
+import integration.models  # noqa: F401 - tables register themselves in Base.metadata
+import segments.models  # noqa: F401
+from core import embedded
+from core import models as core_models  # noqa: F401
+from core.config import Settings
+from core.database import Base, make_engine
+
+
+def run() -> None:
+    """Run them, one transaction each."""
+    engine = context.config.attributes.get("engine")
+    if engine is None:
+        engine = make_engine(embedded.resolve(Settings.from_env()).database_url)
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            compare_type=True,
+            compare_server_default=True,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()
