@@ -1,0 +1,1 @@
+"""Who the clients are and what they are worth: sales, metrics, write-back to the portal."""

@@ -1,0 +1,182 @@
+"""The client base at a glance: what pages about the whole base read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from integration.models import Company, Contact, CustomField, Pipeline, Portal
+from segments.differences import Change
+from segments.models import ClientKind, ClientMetrics, MetricsRun
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Totals of one kind of client. Money is in the base currency; averages are per buyer."""
+
+    kind: ClientKind
+    clients: int
+    buyers: int
+    revenue: Decimal
+    average_ltv: Decimal | None
+    average_check: Decimal | None
+    repeat_buyers: int
+    currency: str
+    computed_at: datetime | None
+
+    @property
+    def repeat_share(self) -> float | None:
+        """Buyers with two sales or more, of all buyers."""
+        return self.repeat_buyers / self.buyers if self.buyers else None
+
+
+@dataclass(frozen=True, slots=True)
+class BestClient:
+    """A line of the list of the most valuable clients."""
+
+    kind: ClientKind
+    client_id: int
+    name: str
+    ltv: Decimal
+    sales: int
+    last_sale_on: Any
+
+    @property
+    def path(self) -> str:
+        """The client's card on the portal."""
+        return f"/crm/{self.kind}/details/{self.client_id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChange:
+    """A pending change with the client's name, for the preview."""
+
+    name: str
+    path: str
+    change: Change
+
+
+_TABLES: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
+
+
+def glance(session: Session, portal_id: int) -> list[Glance]:
+    """Totals by kind: people and companies are never added up, a deal counts for both."""
+    portal = session.get_one(Portal, portal_id)
+    computed = session.get(MetricsRun, portal_id)
+    return [_glance(session, portal, kind, computed) for kind in ClientKind]
+
+
+def best_clients(session: Session, portal_id: int, limit: int = 5) -> list[BestClient]:
+    """The most valuable contacts and companies, by LTV."""
+    found = session.execute(
+        sa.select(
+            ClientMetrics.kind,
+            ClientMetrics.client_id,
+            ClientMetrics.ltv,
+            ClientMetrics.sales,
+            ClientMetrics.last_sale_on,
+        )
+        .where(ClientMetrics.portal_id == portal_id, ClientMetrics.kind == ClientKind.CONTACT)
+        .order_by(ClientMetrics.ltv.desc(), ClientMetrics.client_id)
+        .limit(limit)
+    ).all()
+    names = _names(session, portal_id, ClientKind.CONTACT, [row.client_id for row in found])
+    return [
+        BestClient(
+            ClientKind(row.kind),
+            row.client_id,
+            names.get(row.client_id) or f"#{row.client_id}",
+            row.ltv,
+            row.sales,
+            row.last_sale_on,
+        )
+        for row in found
+    ]
+
+
+def named(session: Session, portal_id: int, changes: Sequence[Change]) -> list[NamedChange]:
+    """The changes with their clients' names."""
+    names = {
+        kind: _names(session, portal_id, kind, [c.client_id for c in changes if c.kind is kind])
+        for kind in ClientKind
+    }
+    return [
+        NamedChange(
+            names[change.kind].get(change.client_id) or f"#{change.client_id}",
+            f"/crm/{change.kind}/details/{change.client_id}/",
+            change,
+        )
+        for change in changes
+    ]
+
+
+def pipelines(session: Session, portal_id: int) -> list[Pipeline]:
+    """The portal's pipelines in their order."""
+    query = sa.select(Pipeline).where(Pipeline.portal_id == portal_id)
+    return list(session.scalars(query.order_by(Pipeline.sort, Pipeline.bitrix_id)))
+
+
+def date_fields(session: Session, portal_id: int) -> list[CustomField]:
+    """Custom fields of deals that can be the date of a sale."""
+    query = sa.select(CustomField).where(
+        CustomField.portal_id == portal_id,
+        CustomField.entity == "deal",
+        CustomField.type_id.in_(("date", "datetime")),
+        ~CustomField.multiple,
+    )
+    return list(session.scalars(query.order_by(CustomField.label)))
+
+
+def _glance(
+    session: Session, portal: Portal, kind: ClientKind, computed: MetricsRun | None
+) -> Glance:
+    table = _TABLES[kind]
+    clients = sa.select(sa.func.count()).where(
+        table.portal_id == portal.id, table.deleted_at.is_(None)
+    )
+    if kind is ClientKind.COMPANY:
+        clients = clients.where(~Company.is_my_company)
+    positive = ClientMetrics.average_check.is_not(None)
+    row = session.execute(
+        sa.select(
+            sa.func.count().filter(ClientMetrics.sales > 0),
+            sa.func.coalesce(sa.func.sum(ClientMetrics.ltv), 0),
+            sa.func.sum(ClientMetrics.average_check * ClientMetrics.sales).filter(positive),
+            sa.func.sum(ClientMetrics.sales).filter(positive),
+            sa.func.count().filter(ClientMetrics.sales > 1),
+        ).where(ClientMetrics.portal_id == portal.id, ClientMetrics.kind == kind)
+    ).one()
+    buyers, revenue, turnover, sales, repeat = row
+    average_check = round(turnover / sales, 2) if turnover is not None and sales else None
+    return Glance(
+        kind=kind,
+        clients=session.scalar(clients) or 0,
+        buyers=buyers,
+        revenue=revenue,
+        average_ltv=round(revenue / buyers, 2) if buyers else None,
+        average_check=average_check,
+        repeat_buyers=repeat,
+        currency=portal.base_currency or "RUB",
+        computed_at=computed.computed_at if computed else None,
+    )
+
+
+def _names(
+    session: Session, portal_id: int, kind: ClientKind, ids: Sequence[int]
+) -> dict[int, str]:
+    name: sa.ColumnElement[Any]
+    if kind is ClientKind.CONTACT:
+        name = sa.func.concat_ws(" ", Contact.name, Contact.last_name)
+    else:
+        name = sa.func.coalesce(Company.title, "")
+    table = _TABLES[kind]
+    query = sa.select(table.bitrix_id, name).where(
+        table.portal_id == portal_id, table.bitrix_id.in_(ids)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -1,0 +1,46 @@
+"""Queue entries of segments: metrics after a sync, then their way back to the portal."""
+
+from __future__ import annotations
+
+from core.log import bound
+from core.queue import Jobs, Queue
+from core.runtime import current
+from segments import pipeline
+
+
+def follow() -> None:
+    """Periodic: wake up every portal whose mirror changed since its metrics were computed."""
+    runtime = current()
+    for portal_id in pipeline.behind(runtime):
+        enqueue_recompute(portal_id)
+    for portal_id in pipeline.unwritten(runtime):
+        enqueue_writeback(portal_id)
+
+
+def recompute(portal_id: int) -> None:
+    """Metrics of the portal's changed clients, or of all when a full run or a new rule asks for it."""
+    with bound(portal=portal_id):
+        pipeline.recompute(current(), portal_id)
+    enqueue_writeback(portal_id)
+
+
+def write_back(portal_id: int) -> None:
+    """Write changed values for some seconds, and ask for more."""
+    with bound(portal=portal_id):
+        report = pipeline.write_back(current(), portal_id)
+    if report is not None and report.more and not report.wait:
+        enqueue_writeback(portal_id)
+
+
+def enqueue_recompute(portal_id: int) -> None:
+    """Ask for `recompute`."""
+    Jobs(current().redis).enqueue(
+        Queue.COMPUTE, recompute, portal_id, job_id=f"recompute-{portal_id}"
+    )
+
+
+def enqueue_writeback(portal_id: int) -> None:
+    """Ask for `write_back`."""
+    Jobs(current().redis).enqueue(
+        Queue.SYNC, write_back, portal_id, job_id=f"writeback-{portal_id}"
+    )

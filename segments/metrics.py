@@ -1,0 +1,145 @@
+"""Sales → what each client is worth: one set-based statement, for all clients or for the changed few.
+
+LTV nets negative deals; the number of sales, their dates, the mean gap and the average check take
+positive amounts only. Definitions and sources: docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from core.clock import utcnow
+from integration.models import ChangedClient
+from segments.models import ClientKind, ClientMetrics, MetricsRun
+from segments.sales import Rule, credited, rule_of
+
+_VALUES = ("ltv", "sales", "average_check", "first_sale_on", "last_sale_on", "mean_gap_days")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a computation did: clients with sales it looked at, rows it changed, seconds it took."""
+
+    clients: int
+    changed: int
+    seconds: float
+
+
+def compute_all(session: Session, portal_id: int) -> Outcome:
+    """Recompute every client of the portal. Call in its own transaction."""
+    rule = rule_of(session, portal_id)
+    started = time.perf_counter()
+    results = [_store(session, rule, kind, None) for kind in ClientKind]
+    session.execute(sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id))
+    return _finish(session, rule, results, started)
+
+
+def compute_changed(session: Session, portal_id: int) -> Outcome:
+    """Recompute the clients whose deals changed since the last computation."""
+    rule = rule_of(session, portal_id)
+    started = time.perf_counter()
+    taken = sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id)
+    rows = session.execute(taken.returning(ChangedClient.kind, ChangedClient.client_id)).all()
+    results = [
+        _store(session, rule, kind, [client_id for found, client_id in rows if found == kind])
+        for kind in ClientKind
+    ]
+    return _finish(session, rule, results, started)
+
+
+def is_stale(session: Session, portal_id: int) -> bool:
+    """Whether the stored figures were computed by another version of the sale rule, or never."""
+    last = session.get(MetricsRun, portal_id)
+    return last is None or last.rule_version != rule_of(session, portal_id).version
+
+
+def worth(rule: Rule, kind: ClientKind, client_ids: Collection[int] | None) -> sa.Select[Any]:
+    """The select of all metrics, one row per client with a sale."""
+    sale = credited(rule, kind, client_ids).subquery("sale")
+    positive = sale.c.amount > 0
+    number = sa.func.count().filter(positive)
+    first = sa.func.min(sale.c.sold_on).filter(positive)
+    last = sa.func.max(sale.c.sold_on).filter(positive)
+    gap = sa.cast(last - first, sa.Numeric) / sa.func.nullif(number - 1, 0)
+    return (
+        sa.select(
+            sa.literal(rule.portal_id).label("portal_id"),
+            sa.literal(kind.value).label("kind"),
+            sale.c.client_id,
+            sa.func.sum(sale.c.amount).label("ltv"),
+            number.label("sales"),
+            sa.func.round(
+                sa.func.sum(sale.c.amount).filter(positive) / sa.func.nullif(number, 0), 2
+            ).label("average_check"),
+            first.label("first_sale_on"),
+            last.label("last_sale_on"),
+            sa.func.round(gap, 2).label("mean_gap_days"),
+        )
+        .group_by(sale.c.client_id)
+        .having(sa.func.count().filter(sale.c.amount != 0) > 0)
+    )
+
+
+def _store(
+    session: Session, rule: Rule, kind: ClientKind, client_ids: Collection[int] | None
+) -> tuple[int, int]:
+    if client_ids is not None and not client_ids:
+        return (0, 0)
+    fresh = worth(rule, kind, client_ids).cte("fresh").prefix_with("MATERIALIZED")
+    table = ClientMetrics.__table__
+    put = insert(ClientMetrics).from_select(
+        [column.name for column in fresh.c], sa.select(*fresh.c)
+    )
+    put = put.on_conflict_do_update(
+        index_elements=["portal_id", "kind", "client_id"],
+        set_={name: put.excluded[name] for name in _VALUES},
+        where=sa.tuple_(*(table.c[name] for name in _VALUES)).is_distinct_from(
+            sa.tuple_(*(put.excluded[name] for name in _VALUES))
+        ),
+    )
+    written = put.returning(sa.literal(1)).cte("written")
+    gone = sa.delete(ClientMetrics).where(
+        ClientMetrics.portal_id == rule.portal_id,
+        ClientMetrics.kind == kind.value,
+        ~sa.exists().where(fresh.c.client_id == ClientMetrics.client_id),
+    )
+    if client_ids is not None:
+        gone = gone.where(
+            ClientMetrics.client_id
+            == sa.any_(sa.literal(list(client_ids), sa.ARRAY(sa.BigInteger)))
+        )
+    removed = gone.returning(sa.literal(1)).cte("removed")
+    counts = sa.select(
+        sa.select(sa.func.count()).select_from(fresh).scalar_subquery(),
+        sa.select(sa.func.count()).select_from(written).scalar_subquery(),
+        sa.select(sa.func.count()).select_from(removed).scalar_subquery(),
+    )
+    clients, put_rows, removed_rows = session.execute(counts).one()
+    return (clients, put_rows + removed_rows)
+
+
+def _finish(
+    session: Session, rule: Rule, results: list[tuple[int, int]], started: float
+) -> Outcome:
+    outcome = Outcome(
+        clients=sum(clients for clients, _ in results),
+        changed=sum(changed for _, changed in results),
+        seconds=round(time.perf_counter() - started, 3),
+    )
+    values = {
+        "rule_version": rule.version,
+        "clients": outcome.clients,
+        "changed": outcome.changed,
+        "seconds": outcome.seconds,
+        "computed_at": utcnow(),
+    }
+    put = insert(MetricsRun).values(portal_id=rule.portal_id, **values)
+    session.execute(put.on_conflict_do_update(index_elements=["portal_id"], set_=values))
+    return outcome

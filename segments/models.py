@@ -1,0 +1,110 @@
+"""Tables of the segments package: the sale rule, what clients are worth, and write-back settings."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base
+from integration.models import Money, OfPortal, Timestamp
+
+
+class DateSource(StrEnum):
+    """Which date of a won deal is the date of the sale."""
+
+    CLOSED = "closed"  # CLOSEDATE
+    HISTORY = "history"  # the first entry into the won stage that still holds, by stage history
+    MOVED = "moved"  # MOVED_TIME
+    CUSTOM = "custom"  # a custom date field of the deal
+
+
+class ContactMode(StrEnum):
+    """Who gets a deal that has several contacts."""
+
+    PRIMARY = "primary"
+    SPLIT = "split"
+    FULL = "full"
+
+
+class SaleRule(OfPortal, Base):
+    """What counts as a sale on this portal. `pipelines` None means all of them."""
+
+    __tablename__ = "sale_rules"
+
+    version: Mapped[int] = mapped_column(server_default="1")
+    pipelines: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
+    date_source: Mapped[str] = mapped_column(sa.Text, server_default=DateSource.CLOSED)
+    date_field: Mapped[str | None] = mapped_column(sa.Text)
+    contact_mode: Mapped[str] = mapped_column(sa.Text, server_default=ContactMode.PRIMARY)
+    changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
+
+
+class ClientKind(StrEnum):
+    """Which CRM object the client is; totals are taken within one kind."""
+
+    CONTACT = "contact"
+    COMPANY = "company"
+
+
+class ClientMetrics(OfPortal, Base):
+    """What one client with sales is worth to date, in the portal's base currency.
+
+    A client without a row has no sales: LTV 0, no average check. `sales`, dates and the average
+    check count positive amounts only; `ltv` nets the negative ones.
+    """
+
+    __tablename__ = "client_metrics"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    client_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    ltv: Mapped[Decimal] = mapped_column(Money)
+    sales: Mapped[int]
+    average_check: Mapped[Decimal | None] = mapped_column(Money)
+    first_sale_on: Mapped[date | None]
+    last_sale_on: Mapped[date | None]
+    mean_gap_days: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 2))
+
+
+class MetricsRun(OfPortal, Base):
+    """The last computation of a portal's metrics."""
+
+    __tablename__ = "metrics_runs"
+
+    rule_version: Mapped[int]
+    clients: Mapped[int]
+    changed: Mapped[int]
+    seconds: Mapped[float]
+    computed_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class WritebackSettings(OfPortal, Base):
+    """Whether figures are written to the portal, and which fields. Off until an admin switches it on."""
+
+    __tablename__ = "writeback_settings"
+
+    enabled: Mapped[bool] = mapped_column(server_default=sa.false())
+    fields: Mapped[list[str]] = mapped_column(ARRAY(sa.Text))
+    proven: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), server_default="{}")
+    changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
+
+
+class WritebackRun(OfPortal, Base):
+    """What the last write-back did."""
+
+    __tablename__ = "writeback_runs"
+
+    clients: Mapped[int]
+    changed: Mapped[int]
+    written: Mapped[int]
+    failed: Mapped[int]
+    seconds: Mapped[float]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    finished_at: Mapped[datetime] = mapped_column(Timestamp)
+    resume_at: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -1,0 +1,121 @@
+"""From a changed mirror to figures on the portal: recompute, then write back.
+
+Nothing tells this package that the mirror changed: it looks (`behind`), as the lower package may not
+know it. The same two steps serve jobs and the command line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.database import transaction
+from core.runtime import Runtime
+from integration.connect import connect
+from integration.models import ChangedClient, Portal, PortalState, RunStatus, SyncRun
+from segments import metrics, writeback
+from segments.models import MetricsRun, SaleRule, WritebackRun, WritebackSettings
+from segments.writeback import Report
+
+log = logging.getLogger(__name__)
+
+_WRITING_LOCK = 0x5752
+
+
+def behind(runtime: Runtime) -> list[int]:
+    """Portals with a finished run not followed yet, or with changed clients and no run under way."""
+    with runtime.sessions() as session:
+        finished = sa.select(SyncRun.portal_id).where(
+            SyncRun.status == RunStatus.DONE, SyncRun.followed_at.is_(None)
+        )
+        under_way = sa.exists().where(
+            SyncRun.portal_id == ChangedClient.portal_id,
+            SyncRun.status == RunStatus.RUNNING,
+            SyncRun.full,
+        )
+        touched = sa.select(ChangedClient.portal_id).where(~under_way)
+        renewed = (
+            sa.select(SaleRule.portal_id)
+            .join(MetricsRun, MetricsRun.portal_id == SaleRule.portal_id)
+            .where(MetricsRun.rule_version != SaleRule.version)
+        )
+        return list(session.scalars(sa.union(finished, touched, renewed)))
+
+
+def is_behind(session: Session, portal_id: int) -> bool:
+    """Whether the portal's figures were computed by another version of its rule."""
+    return metrics.is_stale(session, portal_id)
+
+
+def unwritten(runtime: Runtime) -> list[int]:
+    """Portals whose write-back stopped to wait for the portal."""
+    with runtime.sessions() as session:
+        query = (
+            sa.select(WritebackRun.portal_id)
+            .join(WritebackSettings, WritebackSettings.portal_id == WritebackRun.portal_id)
+            .join(Portal, Portal.id == WritebackRun.portal_id)
+            .where(
+                WritebackSettings.enabled,
+                Portal.state == PortalState.ACTIVE,
+                WritebackRun.resume_at < sa.func.now(),
+            )
+        )
+        return list(session.scalars(query))
+
+
+def recompute(runtime: Runtime, portal_id: int, *, everyone: bool = False) -> metrics.Outcome:
+    """Bring the portal's metrics up to its mirror and its sale rule."""
+    with transaction(runtime.sessions) as session:
+        followed = session.scalars(
+            sa.update(SyncRun)
+            .where(
+                SyncRun.portal_id == portal_id,
+                SyncRun.status == RunStatus.DONE,
+                SyncRun.followed_at.is_(None),
+            )
+            .values(followed_at=sa.func.now())
+            .returning(SyncRun.full)
+        ).all()
+        if everyone or any(followed) or metrics.is_stale(session, portal_id):
+            outcome = metrics.compute_all(session, portal_id)
+        else:
+            outcome = metrics.compute_changed(session, portal_id)
+    log.info("metrics computed", extra={"portal": portal_id, "changed": outcome.changed})
+    return outcome
+
+
+def write_back(runtime: Runtime, portal_id: int, *, seconds: float = 20.0) -> Report | None:
+    """Write changed values to the portal; None when writing is off or somebody else is at it."""
+    with runtime.sessions() as session:
+        portal = session.get_one(Portal, portal_id)
+        enabled = writeback.settings_of(session, portal_id).enabled
+    if not enabled or portal.state != PortalState.ACTIVE:
+        return None
+    with _alone(runtime, portal_id) as alone:
+        if not alone:
+            return None
+        report = writeback.write_back(
+            runtime.sessions, connect(runtime, portal), portal_id, seconds=seconds
+        )
+    log.info(
+        "fields written",
+        extra={"portal": portal_id, "written": report.written, "failed": report.failed},
+    )
+    return report
+
+
+@contextmanager
+def _alone(runtime: Runtime, portal_id: int) -> Iterator[bool]:
+    """Whether this process is the only one writing to the portal; the lock dies with it."""
+    with runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = sa.literal(_WRITING_LOCK, sa.Integer), sa.literal(portal_id, sa.Integer)
+        taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*key)))
+        try:
+            yield bool(taken)
+        finally:
+            if taken:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))

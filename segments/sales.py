@@ -1,0 +1,189 @@
+"""What counts as a sale on a portal: its rule compiled into one select, used by everyone who needs sales.
+
+A sale is a won deal of the included pipelines that is not a recurring template. Its amount is
+in the portal's base currency, rounded to two digits deal by deal, so that a client's LTV is exactly the
+sum of the lines shown to explain it. Definitions: docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from integration.models import WON, Company, Currency, Deal, DealContact, Portal, StageMove
+from segments.models import ClientKind, ContactMode, DateSource, SaleRule
+
+TWO_DIGITS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A portal's sale rule with the facts of the portal that the select needs."""
+
+    portal_id: int
+    base_currency: str
+    utc_offset_minutes: int
+    version: int = 1
+    pipelines: tuple[int, ...] | None = None
+    date_source: DateSource = DateSource.CLOSED
+    date_field: str | None = None
+    contact_mode: ContactMode = ContactMode.PRIMARY
+
+
+def rule_of(session: Session, portal_id: int) -> Rule:
+    """The portal's rule, or the default one when the admin never changed it."""
+    portal = session.get_one(Portal, portal_id)
+    stored = session.get(SaleRule, portal_id)
+    facts = (portal_id, portal.base_currency or "RUB", portal.utc_offset_minutes)
+    if stored is None:
+        return Rule(*facts)
+    return Rule(
+        *facts,
+        version=stored.version,
+        pipelines=None if stored.pipelines is None else tuple(stored.pipelines),
+        date_source=DateSource(stored.date_source),
+        date_field=stored.date_field,
+        contact_mode=ContactMode(stored.contact_mode),
+    )
+
+
+def is_sale(rule: Rule) -> sa.ColumnElement[bool]:
+    """Condition on `deals`: the deal counts as a sale."""
+    conditions = [
+        Deal.portal_id == rule.portal_id,
+        Deal.stage_semantic == sa.literal_column(f"'{WON}'"),
+        Deal.is_recurring.is_(False),
+        Deal.deleted_at.is_(None),
+    ]
+    if rule.pipelines is not None:
+        conditions.append(Deal.pipeline_id.in_(rule.pipelines))
+    return sa.and_(*conditions)
+
+
+def base_amount(rule: Rule) -> sa.SQLColumnExpression[Any]:
+    """The deal's amount in base currency; NULL when its currency has no rate (join Currency first)."""
+    in_base = sa.or_(Deal.currency_id == rule.base_currency, Deal.currency_id.is_(None))
+    return sa.case(
+        (in_base, Deal.opportunity),
+        else_=sa.func.round(Deal.opportunity * Currency.rate, TWO_DIGITS),
+    )
+
+
+def sold_on(rule: Rule) -> sa.SQLColumnExpression[Any]:
+    """The day of the sale in the portal's time zone."""
+    match rule.date_source:
+        case DateSource.CLOSED:
+            return sa.func.coalesce(Deal.closed_on, _local_day(Deal.moved_at, rule))
+        case DateSource.MOVED:
+            return _local_day(Deal.moved_at, rule)
+        case DateSource.HISTORY:
+            return sa.func.coalesce(_won_day(rule), _local_day(Deal.moved_at, rule), Deal.closed_on)
+        case DateSource.CUSTOM:
+            return sa.func.coalesce(_custom_day(rule), Deal.closed_on)
+
+
+def with_rates(query: sa.Select[Any], rule: Rule) -> sa.Select[Any]:
+    """Join the currencies that `base_amount` reads."""
+    rates = sa.and_(Currency.portal_id == rule.portal_id, Currency.code == Deal.currency_id)
+    return query.outerjoin(Currency, rates)
+
+
+def credited(
+    rule: Rule, kind: ClientKind, client_ids: Iterable[int] | None = None
+) -> sa.Select[Any]:
+    """One row per sale and credited client: client_id, sold_on, amount, deal_id.
+
+    `client_ids` narrows it to these clients; everything else stays the same.
+    """
+    many = kind is ClientKind.CONTACT and rule.contact_mode is not ContactMode.PRIMARY
+    client: sa.SQLColumnExpression[Any]
+    if many:
+        client = DealContact.contact_id
+    else:
+        client = Deal.contact_id if kind is ClientKind.CONTACT else Deal.company_id
+    amount = _share(rule) if many else base_amount(rule)
+    columns: list[Any] = [
+        client.label("client_id"),
+        sold_on(rule).label("sold_on"),
+        amount.label("amount"),
+        Deal.bitrix_id.label("deal_id"),
+    ]
+    query: sa.Select[Any] = sa.select(*columns).select_from(Deal)
+    if many:
+        query = query.join(
+            DealContact,
+            sa.and_(DealContact.portal_id == rule.portal_id, DealContact.deal_id == Deal.bitrix_id),
+        )
+    query = with_rates(query, rule).where(is_sale(rule), client.is_not(None))
+    if kind is ClientKind.COMPANY:
+        query = query.where(client.not_in(_own_companies(rule)))
+    if client_ids is not None:
+        query = query.where(
+            client == sa.any_(sa.literal(list(client_ids), sa.ARRAY(sa.BigInteger)))
+        )
+    return query
+
+
+def _own_companies(rule: Rule) -> sa.Select[Any]:
+    return sa.select(Company.bitrix_id).where(
+        Company.portal_id == rule.portal_id, Company.is_my_company
+    )
+
+
+def _share(rule: Rule) -> sa.SQLColumnExpression[Any]:
+    """What one of a deal's contacts gets: all of it, or an equal part with the rest to the primary."""
+    whole = base_amount(rule)
+    if rule.contact_mode is ContactMode.FULL:
+        return whole
+    others = aliased(DealContact)
+    number = (
+        sa.select(sa.func.count())
+        .where(others.portal_id == rule.portal_id, others.deal_id == Deal.bitrix_id)
+        .scalar_subquery()
+    )
+    part = sa.func.trunc(whole / number, TWO_DIGITS)
+    return sa.case((DealContact.position == 0, whole - part * (number - 1)), else_=part)
+
+
+def _local_day(moment: sa.SQLColumnExpression[Any], rule: Rule) -> sa.SQLColumnExpression[Any]:
+    shift = sa.text(f"interval '{int(rule.utc_offset_minutes)} minutes'")
+    return sa.cast(sa.func.timezone("UTC", moment) + shift, sa.Date)
+
+
+def _won_day(rule: Rule) -> sa.SQLColumnExpression[Any]:
+    """Day of the first entry into a won stage after which the deal never left won stages."""
+    move = aliased(StageMove)
+    left = aliased(StageMove)
+    last_not_won = (
+        sa.select(sa.func.max(left.bitrix_id))
+        .where(
+            left.portal_id == rule.portal_id,
+            left.entity == "deal",
+            left.owner_id == Deal.bitrix_id,
+            left.stage_semantic.is_distinct_from(WON),
+        )
+        .scalar_subquery()
+    )
+    first_entry = (
+        sa.select(sa.func.min(move.moved_at))
+        .where(
+            move.portal_id == rule.portal_id,
+            move.entity == "deal",
+            move.owner_id == Deal.bitrix_id,
+            move.stage_semantic == WON,
+            move.bitrix_id > sa.func.coalesce(last_not_won, 0),
+        )
+        .scalar_subquery()
+    )
+    return _local_day(first_entry, rule)
+
+
+def _custom_day(rule: Rule) -> sa.SQLColumnExpression[Any]:
+    written = Deal.custom[
+        sa.literal_column("'" + (rule.date_field or "").replace("'", "") + "'")
+    ].astext
+    return sa.cast(sa.func.substr(written, 1, 10), sa.Date)
