@@ -1,0 +1,1 @@
+"""Reading the business: the client's card."""
