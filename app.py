@@ -1,0 +1,39 @@
+"""The composition root: builds the process's runtime and puts the packages together."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+import cli
+import insights.views
+import integration.views
+import segments.views
+from core import embedded, log, runtime
+from core.config import Settings
+from core.runtime import Runtime
+from core.web import health, shell, trace
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application and its command line; without settings, from the environment."""
+    settings = embedded.resolve(settings or Settings.from_env())
+    log.configure(settings.log_level)
+    runtime.install(Runtime.build(settings))
+    app = Flask(__name__, static_folder=None)
+    trace.register(app)
+    app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+    for blueprint in (
+        health.blueprint,
+        integration.views.blueprint,
+        segments.views.blueprint,
+        insights.views.blueprint,
+    ):
+        app.register_blueprint(blueprint)
+    cli.register(app)
+    shell.register(
+        app,
+        settings,
+        recheck=integration.views.recheck,
+        renewal_endpoint="integration.renew_session",
+    )
+    return app

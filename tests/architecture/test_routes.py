@@ -1,0 +1,127 @@
+"""Every route, whichever there are, keeps out whoever its access rule does not let in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from itsdangerous import URLSafeSerializer
+
+from app import create_app
+from core import log, runtime
+from core.clock import utcnow
+from core.web import session
+from core.web.guard import Rule, access_of
+from core.web.session import Viewer
+from insights import grants
+from segments.explain import Client
+from segments.models import ClientKind
+
+PUBLIC = {"/healthz", "/readyz", "/metrics", "/events", "/static/<path:filename>"}
+VALUES = {"code": "crm_contact_detail_tab", "filename": "app.js"}
+
+
+@pytest.fixture(scope="module")
+def app(settings):
+    made = create_app(settings)
+    yield made
+    runtime.current().engine.dispose()
+    runtime.current().redis.close()
+    log.configure("WARNING")
+
+
+def viewer(**changed):
+    facts = Viewer(
+        portal_id=1, user_id=7, is_admin=False, lang="ru", placement="CRM_CONTACT_DETAIL_TAB",
+        entity_id=1, expires_at=utcnow() + timedelta(hours=1),
+    )  # fmt: skip
+    return replace(facts, **changed)
+
+
+def routes(app, *rules):
+    """(method, address) of every route under these rules."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        if access_of(app.view_functions[rule.endpoint]).rule in rules:
+            path = rule.rule
+            for name, value in VALUES.items():
+                path = path.replace(f"<{name}>", value).replace(f"<path:{name}>", value)
+            found += [(method, path) for method in sorted(rule.methods - {"HEAD", "OPTIONS"})]
+    assert found
+    return found
+
+
+def answers(app, wanted, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    client = app.test_client()
+    return {
+        (method, path): client.open(path, method=method, headers=headers).status_code
+        for method, path in wanted
+    }
+
+
+def forged_tokens(secret_key):
+    good = session.issue(secret_key, viewer(is_admin=True))
+    facts = URLSafeSerializer(secret_key, salt="session.v1").loads(good)
+    past = utcnow() - timedelta(hours=2)
+    return {
+        "tampered": good[:-2] + ("AA" if good[-2:] != "AA" else "BB"),
+        "another key": session.issue("another key, as long as the real one is", viewer()),
+        "another salt": URLSafeSerializer(secret_key, salt="unsubscribe.v1").dumps(facts),
+        "a note of a card": grants.issue(
+            secret_key, viewer(), Client(ClientKind.CONTACT, 1), utcnow()
+        ),
+        "expired": session.issue(secret_key, viewer(expires_at=past), past),
+        "left alone": session.issue(secret_key, viewer(), utcnow() - timedelta(minutes=31)),
+        "unsigned": good.rpartition(".")[0],
+        "text": "null",
+    }
+
+
+def test_what_is_public_is_named_here(app):
+    assert {rule.rule for rule in app.url_map.iter_rules()
+            if access_of(app.view_functions[rule.endpoint]).rule is Rule.PUBLIC} == PUBLIC  # fmt: skip
+
+
+def test_nothing_but_reading_answers_to_get(app):
+    entries = routes(app, Rule.FRAME_ENTRY)
+    assert {method for method, _ in entries} == {"POST"}
+
+
+def test_without_a_session_nobody_enters(app):
+    wanted = routes(app, Rule.VIEWER, Rule.ADMIN)
+    assert answers(app, wanted) == dict.fromkeys(wanted, 401)
+
+
+@pytest.mark.parametrize("kind", forged_tokens("x"))
+def test_a_forged_or_dead_session_enters_nowhere(app, settings, monkeypatch, kind):
+    monkeypatch.setitem(app.extensions, "recheck_viewer", lambda seen: seen)
+    wanted = routes(app, Rule.VIEWER, Rule.ADMIN)
+    token = forged_tokens(settings.secret_key)[kind]
+    assert answers(app, wanted, token) == dict.fromkeys(wanted, 401)
+
+
+def test_a_manager_reaches_no_administrator_page(app, settings, monkeypatch):
+    monkeypatch.setitem(app.extensions, "recheck_viewer", lambda seen: seen)
+    wanted = routes(app, Rule.ADMIN)
+    token = session.issue(settings.secret_key, viewer())
+    assert answers(app, wanted, token) == dict.fromkeys(wanted, 403)
+
+
+def test_a_session_of_a_portal_we_do_not_know_enters_nowhere(app, settings, database):
+    wanted = routes(app, Rule.VIEWER, Rule.ADMIN)
+    token = session.issue(settings.secret_key, viewer(is_admin=True, portal_id=0))
+    assert answers(app, wanted, token) == dict.fromkeys(wanted, 401)
+
+
+def test_a_frame_entry_refuses_an_empty_post(app, database):
+    wanted = routes(app, Rule.FRAME_ENTRY)
+    assert answers(app, wanted) == dict.fromkeys(wanted, 403)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD"])
+def test_the_methods_flask_adds_are_guarded_too(app, method):
+    readable = routes(app, Rule.VIEWER, Rule.ADMIN)
+    for path in {path for verb, path in readable if method == "OPTIONS" or verb == "GET"}:
+        assert app.test_client().open(path, method=method).status_code == 401
