@@ -1,7 +1,6 @@
 # Rubilnik needs Python 3.11+, git and make; everything else is fetched into this folder.
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
-CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 ASSETS := core/web/static/vendor/icons.svg
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
@@ -28,7 +27,7 @@ check: deps .venv/dev ## Everything CI checks: lint, format, types, import rules
 bench: deps .venv/dev ## Speed measurements, as ratios to peers and physical limits
 	@python -m benchmarks $(ARGS)
 
-deps: .venv/runtime $(ASSETS) $(CATALOGUES) ## Dependencies only
+deps: .venv/runtime $(ASSETS) ## Dependencies only
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -40,5 +39,3 @@ help: ## This list
 	python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 $(ASSETS): package-lock.json .npmrc scripts/vendor.mjs scripts/node.sh | .venv/runtime
 	sh scripts/node.sh $(VENV)/bin && npm ci --loglevel=error --no-progress && node scripts/vendor.mjs
-%.mo: %.po | .venv/runtime
-	pybabel --quiet compile --input-file $< --output-file $@

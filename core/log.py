@@ -17,6 +17,7 @@ Bound = Token[dict[str, str | int]]
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
+_LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}  # JSON leaves them raw
 _PLAIN = (bool, int, float, type(None))
 _NAME = (
     r"(?:\b|(?<=%[0-9a-f]{2}))"
@@ -79,7 +80,7 @@ class LineFormatter(logging.Formatter):
                 line[key] = value if isinstance(value, _PLAIN) else mask(str(value))
         if record.exc_info:
             line["error"] = mask(self.formatException(record.exc_info))
-        return orjson.dumps(line).decode()
+        return orjson.dumps(line).decode().translate(_LINE_ENDS)
 
 
 def configure(level: str) -> None:

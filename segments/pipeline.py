@@ -52,16 +52,20 @@ def is_behind(session: Session, portal_id: int) -> bool:
 
 
 def unwritten(runtime: Runtime) -> list[int]:
-    """Portals whose write-back stopped to wait for the portal."""
+    """Portals whose figures are newer than their last write-back, or whose write-back had to wait."""
+    never = WritebackRun.portal_id.is_(None)
+    older = WritebackRun.finished_at < MetricsRun.computed_at
+    waited = WritebackRun.resume_at < sa.func.now()
     with runtime.sessions() as session:
         query = (
-            sa.select(WritebackRun.portal_id)
-            .join(WritebackSettings, WritebackSettings.portal_id == WritebackRun.portal_id)
-            .join(Portal, Portal.id == WritebackRun.portal_id)
+            sa.select(MetricsRun.portal_id)
+            .join(WritebackSettings, WritebackSettings.portal_id == MetricsRun.portal_id)
+            .join(Portal, Portal.id == MetricsRun.portal_id)
+            .outerjoin(WritebackRun, WritebackRun.portal_id == MetricsRun.portal_id)
             .where(
                 WritebackSettings.enabled,
                 Portal.state == PortalState.ACTIVE,
-                WritebackRun.resume_at < sa.func.now(),
+                sa.or_(never, older & (WritebackRun.resume_at.is_(None) | waited), waited),
             )
         )
         return list(session.scalars(query))

@@ -31,7 +31,8 @@ from integration.portals import by_member, register
 from integration.sync import engine, runs
 from segments import pipeline, sale_rules, writeback
 
-SALES_PIPELINES = (0, 1)
+NOWHERE = "http://127.0.0.1:1"
+"""The application's address where only the test client talks to it."""
 
 
 @dataclass
@@ -79,7 +80,7 @@ class World:
 
     def install(self) -> None:
         """The administrator opens the install page and waits until the wizard is through."""
-        response = self.open(handler="http://127.0.0.1:1/install")
+        response = self.open(handler=f"{self.runtime.settings.public_url}/install")
         assert response.status_code == 200, response.get_data(as_text=True)[:500]
         self.member_id = self.demo.control("")["member_id"]
         self.work(Queue.INTERACTIVE)
@@ -93,11 +94,10 @@ class World:
             queue = rq.Queue(name, connection=self.runtime.redis, serializer=JSONSerializer)
             while queue.count:
                 job = queue.fetch_job(queue.pop_job_id())
-                module, _, function = job.func_name.rpartition(".")
                 key = f"rubilnik:waiting:{job.meta.get('waiting')}"
                 self.runtime.redis.delete(key)
                 job.delete()
-                getattr(importlib.import_module(module), function)(*job.args)
+                call(job.func_name, *job.args)
                 done += 1
         return done
 
@@ -164,22 +164,51 @@ class World:
         return answer.json()["result"]
 
 
+def call(dotted: str, *arguments: Any) -> None:
+    """Call a job by its dotted name, as a worker does."""
+    module, _, function = dotted.rpartition(".")
+    getattr(importlib.import_module(module), function)(*arguments)
+
+
 @contextmanager
-def world(settings: Settings, demo: DemoPortal, *, installed: bool = True) -> Iterator[World]:
-    """The application on the test servers, registered on the portal; by default installed too."""
+def world(
+    settings: Settings,
+    demo: DemoPortal,
+    *,
+    installed: bool = True,
+    beside: tuple[DemoPortal, ...] = (),
+    address: str = NOWHERE,
+) -> Iterator[World]:
+    """The application on the test servers, registered on the portal; by default installed too.
+
+    `beside`: more portals, to be `joined`, whose OAuth servers are allowed as well.
+    """
     settings = replace(
         embedded.resolve(settings),
-        b24_oauth_urls=(demo.oauth_url,),
+        b24_oauth_urls=tuple(each.oauth_url for each in (demo, *beside)),
         b24_client_id="",
-        public_url="http://127.0.0.1:1",
+        public_url=address,
         allow_private_portals=True,
     )
     app = create_app(settings)
     current = runtime.current()
+    try:
+        made = joined(app, current, demo, address)
+        if installed:
+            made.install()
+        yield made
+    finally:
+        current.engine.dispose()
+        current.redis.close()
+        log.configure("WARNING")
+
+
+def joined(app: Flask, current: Runtime, demo: DemoPortal, address: str = NOWHERE) -> World:
+    """The application registered on one more portal, as its administrator does it."""
     keys = demo.register(
         title="Рубильник",
-        handler_url="http://127.0.0.1:1/",
-        install_url="http://127.0.0.1:1/install",
+        handler_url=f"{address}/",
+        install_url=f"{address}/install",
         scopes=["crm", "placement", "user_basic"],
     )
     with transaction(current.sessions) as session:
@@ -190,12 +219,4 @@ def world(settings: Settings, demo: DemoPortal, *, installed: bool = True) -> It
             client_id=keys["client_id"],
             client_secret=keys["client_secret"],
         )
-    made = World(app, current, demo, keys)
-    try:
-        if installed:
-            made.install()
-        yield made
-    finally:
-        current.engine.dispose()
-        current.redis.close()
-        log.configure("WARNING")
+    return World(app, current, demo, keys)

@@ -1,0 +1,139 @@
+"""Whole stories in the portal's frame: an administrator installs, a marketer sets up, a manager looks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+import requests
+from support.live import live_world
+
+PAGE = ".app-page iframe"
+TAB = ".card-app iframe"
+
+
+@pytest.fixture
+def bare(settings, portal, redis_url, live_sessions):
+    """The application served and registered, but not installed."""
+    with live_world(settings, portal, installed=False) as world:
+        yield world
+
+
+@pytest.fixture
+def served(settings, portal, redis_url, live_sessions):
+    """The application served, installed and synced."""
+    with live_world(settings, portal) as world:
+        yield world
+
+
+def open_app(browser, world, user=1):
+    browser.goto(f"{world.demo.url}/?user={user}")
+    browser.click(".side-item >> text=Рубильник")
+
+
+def no_side_scroll(browser):
+    return browser.eval("document.documentElement.scrollWidth <= innerWidth") and browser.eval(
+        "document.documentElement.scrollWidth <= innerWidth", frame=PAGE
+    )
+
+
+def best_contact(world):
+    values = world.truth()["contacts"]
+    return max(values, key=lambda key: Decimal(str(values[key]["ltv"])))
+
+
+def held(world, contact_id):
+    row = world.demo.control(f"rows/contact?ids={contact_id}")[0]
+    return row.get("UF_CRM_RUBILNIK_LTV")
+
+
+def wait_until(ready, seconds=30):
+    import time
+
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if ready():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+def test_the_administrator_installs_in_the_browser(browser, bare):
+    browser.goto(f"{bare.demo.url}/?user=1")
+    browser.click(".side-item >> text=Рубильник")
+    browser.wait("text=Ваша клиентская база", frame=PAGE)
+    app = bare.demo.control("")["apps"][0]
+    assert app["installed"], "installFinish came from the browser"
+    assert set(app["placements"]) == {
+        "CRM_CONTACT_DETAIL_TAB", "CRM_COMPANY_DETAIL_TAB", "CRM_DEAL_DETAIL_TAB",
+    }  # fmt: skip
+    assert browser.errors() == []
+
+
+def test_the_switch_writes_figures_that_the_manager_sees_and_can_take_apart(browser, served):
+    open_app(browser, served)
+    browser.wait("text=Запись на портал выключена", frame=PAGE)
+    browser.click("text=Посмотреть, что изменится", frame=PAGE)
+    browser.wait("text=карточ", frame=PAGE)
+    contact_id = best_contact(served)
+    assert not held(served, contact_id), "nothing is written before the switch"
+
+    browser.click("text=Подбор персонала", frame=PAGE)
+    browser.click("text=Сохранить правило", frame=PAGE)
+    browser.wait(".alert.success", frame=PAGE)
+    browser.click("text=Записывать на портал", frame=PAGE)
+    browser.click("form[hx-post='/settings/writing'] button >> text=Сохранить", frame=PAGE)
+    browser.wait(".alert.success", frame=PAGE)
+    assert no_side_scroll(browser)
+    truth = served.truth()["contacts"][contact_id]
+    wanted = Decimal(str(truth["ltv"]))
+    wait_until(lambda: Decimal((held(served, contact_id) or "0|").partition("|")[0]) == wanted)
+
+    browser.goto(f"{served.demo.url}/crm/contact/details/{contact_id}/?user=1")
+    browser.wait("[data-field=UF_CRM_RUBILNIK_LTV] .value")
+    shown = browser.text("[data-field=UF_CRM_RUBILNIK_LTV] .value")
+    digits = "".join(c for c in shown if c.isdigit() or c in ",-−").replace(",", ".")
+    assert Decimal(digits) == wanted
+    browser.click("[role=tab] >> text=Рубильник")
+    browser.wait("text=Из чего сложился LTV", frame=TAB)
+    assert browser.count("[role=img]", frame=TAB) >= 1
+    assert browser.count("table tbody tr", frame=TAB) >= truth["sales"]
+    assert browser.errors() == []
+
+
+def test_a_manager_without_rights_sees_no_figures(browser, served):
+    contact = next(
+        row
+        for row in served.rows("contact")
+        if row["OPENED"] != "Y" and row["ASSIGNED_BY_ID"] != 10
+    )
+    response = served.open(
+        10,
+        placement="CRM_CONTACT_DETAIL_TAB",
+        options={"ID": str(contact["ID"])},
+        handler=f"{served.runtime.settings.public_url}/placement/crm_contact_detail_tab",
+    )
+    assert response.status_code == 403
+    text = response.get_data(as_text=True)
+    assert "Нет доступа" in text
+    assert "₽" not in text
+
+
+@pytest.mark.parametrize("width", [1280, 768, 375])
+def test_pages_fit_every_width_and_have_no_errors(browser, served, width):
+    browser.viewport(width, 900)
+    browser.goto(f"{served.demo.url}/marketplace/app/{served.keys['client_id']}/?user=1")
+    browser.wait("text=Ваша клиентская база", frame=PAGE)
+    assert no_side_scroll(browser)
+    browser.click("a >> text=Настройки", frame=PAGE)
+    browser.wait("text=Что считать продажей", frame=PAGE)
+    assert no_side_scroll(browser)
+    assert browser.errors() == []
+
+
+def test_readyz_names_the_parts_that_do_not_answer(served):
+    answer = requests.get(f"{served.runtime.settings.public_url}/readyz", timeout=10)
+    assert answer.status_code == 503
+    assert "ticker" in answer.json()["failing"]
+    assert "database" not in answer.json()["failing"]
+    assert requests.get(f"{served.runtime.settings.public_url}/healthz", timeout=10).ok
