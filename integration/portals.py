@@ -136,6 +136,15 @@ def state_after(error: BitrixError) -> PortalState | None:
             return None
 
 
+def note_answer(session: Session, portal_id: int) -> None:
+    """The portal answers: if it was blocked, it is not any more."""
+    session.execute(
+        sa.update(Portal)
+        .where(Portal.id == portal_id, Portal.state == PortalState.BLOCKED)
+        .values(state=PortalState.ACTIVE, state_reason=None)
+    )
+
+
 def note(sessions: SessionFactory, portal_id: int, error: Exception) -> bool:
     """Put the portal into the state an error of its servers tells of; False when it tells of none."""
     state = state_after(error) if isinstance(error, BitrixError) else None

@@ -136,6 +136,7 @@ def _prepare(work: _Work, run: SyncRun) -> None:
     read = dictionaries.read(work.client, language=work.language, count=run.full)
     with transaction(work.runtime.sessions) as session:
         runs.keep(session, work.portal_id, run.id, work.owner)
+        portals.note_answer(session, work.portal_id)
         dictionaries.store(session, work.portal_id, read)
         for source in SOURCES:
             _reset_cursor(session, work.portal_id, run, source, read.read_at, read.totals)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from integration.models import Portal, PortalState, RunStatus, SyncCursor, SyncRun
 
 LEASE = timedelta(seconds=90)
+PROBE_EVERY = timedelta(hours=1)
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
@@ -134,13 +135,21 @@ def waiting(session: Session) -> list[tuple[int, int]]:
 
 
 def due(session: Session, every: timedelta) -> list[int]:
-    """Portals whose last run is older than `every` and that have no open run."""
+    """Portals whose last run is older than `every` and that have no open run.
+
+    A blocked portal is asked once in PROBE_EVERY, so that it comes back by itself.
+    """
     open_run = sa.exists().where(SyncRun.portal_id == Portal.id, SyncRun.status.in_(OPEN))
-    recent = sa.exists().where(
-        SyncRun.portal_id == Portal.id, SyncRun.created_at > sa.func.now() - every
+
+    def recent(period: timedelta) -> sa.ColumnElement[bool]:
+        since = sa.func.now() - period
+        return sa.exists().where(SyncRun.portal_id == Portal.id, SyncRun.created_at > since)
+
+    waits = sa.or_(
+        sa.and_(Portal.state == PortalState.ACTIVE, ~recent(every)),
+        sa.and_(Portal.state == PortalState.BLOCKED, ~recent(PROBE_EVERY)),
     )
-    query = sa.select(Portal.id).where(Portal.state == PortalState.ACTIVE, ~open_run, ~recent)
-    return list(session.scalars(query))
+    return list(session.scalars(sa.select(Portal.id).where(waits, ~open_run)))
 
 
 def unfollowed(session: Session, portal_id: int) -> list[SyncRun]:
