@@ -44,12 +44,19 @@ def home() -> str:
 
 
 @blueprint.get("/home/sync")
-@viewer_required
+@admin_required
 def sync_card() -> str:
     """The card that says how fresh the mirror is; asks for itself while a run is under way."""
     with current().sessions() as session:
         run = runs.progress(session, g.viewer.portal_id)
     return render_template("segments/sync_card.html", run=run)
+
+
+@blueprint.get("/home/figures")
+@admin_required
+def figures() -> str:
+    """The base in figures; asks for itself until they are those of the present rule."""
+    return render_template("segments/figures.html", **_figures(g.viewer.portal_id))
 
 
 @blueprint.post("/home/sync")
@@ -151,19 +158,25 @@ def preview() -> str:
 
 
 def _home(portal_id: int) -> str:
+    """Of the whole base, for administrators: the mirror knows more than other people may see."""
+    if not g.viewer.is_admin:
+        return render_template("segments/home_manager.html")
     with current().sessions() as session:
-        run = runs.progress(session, portal_id)
-        glance = base.glance(session, portal_id)
-        writing = writeback.settings_of(session, portal_id)
-        last_write = writeback.last_run(session, portal_id)
         facts: dict[str, Any] = {
-            "run": run,
-            "glance": glance,
-            "writing": writing,
-            "last_write": last_write,
-            "best": base.best_clients(session, portal_id),
+            "run": runs.progress(session, portal_id),
+            "writing": writeback.settings_of(session, portal_id),
+            "last_write": writeback.last_run(session, portal_id),
         }
-    return render_template("segments/home.html", **facts)
+    return render_template("segments/home.html", **facts, **_figures(portal_id))
+
+
+def _figures(portal_id: int) -> dict[str, Any]:
+    with current().sessions() as session:
+        return {
+            "glance": base.glance(session, portal_id),
+            "best": base.best_clients(session, portal_id),
+            "behind": pipeline.is_behind(session, portal_id),
+        }
 
 
 def _settings(problem: str | None = None, saved: str | None = None) -> str:

@@ -8,6 +8,8 @@ import pytest
 import requests
 from support.live import live_world
 
+from segments.models import MetricsRun
+
 PAGE = ".app-page iframe"
 TAB = ".card-app iframe"
 
@@ -117,6 +119,21 @@ def test_a_manager_without_rights_sees_no_figures(browser, served):
     text = response.get_data(as_text=True)
     assert "Нет доступа" in text
     assert "₽" not in text
+
+
+def test_the_base_as_a_whole_is_for_administrators(browser, served):
+    wait_until(lambda: served.truth() and metrics_known(served))
+    open_app(browser, served, user=3)
+    browser.wait("text=Показатели — в карточке клиента", frame=PAGE)
+    assert "₽" not in browser.text("body", frame=PAGE)
+    assert browser.errors() == []
+    open_app(browser, served, user=1)
+    browser.wait("text=Самые ценные контакты", frame=PAGE)
+
+
+def metrics_known(world):
+    with world.runtime.sessions() as session:
+        return session.get(MetricsRun, world.portal_id) is not None
 
 
 @pytest.mark.parametrize("width", [1280, 768, 375])
