@@ -13,6 +13,7 @@ from flask import Flask
 
 from core import migrations, ticker, worker
 from core.clock import utcnow
+from core.crypto import SealBroken
 from core.database import transaction
 from core.errors import ServiceError
 from core.queue import Queue
@@ -223,8 +224,15 @@ def keys() -> None:
 def keys_rotate(json_: bool) -> None:
     """Re-encrypt every secret with the first of ENCRYPTION_KEYS."""
     runtime = current()
-    with transaction(runtime.sessions) as session:
-        _print([{"rotated": rotate(session, runtime.vault)}], json_=json_)
+    try:
+        with transaction(runtime.sessions) as session:
+            rotated = rotate(session, runtime.vault)
+    except SealBroken as error:
+        raise click.ClickException(
+            "a stored secret was sealed with a key that ENCRYPTION_KEYS no longer has; "
+            "add that key at the end of the list and repeat. Nothing was changed"
+        ) from error
+    _print([{"rotated": rotated}], json_=json_)
 
 
 @click.command("worker")

@@ -23,7 +23,7 @@ from integration import portals
 from integration.bitrix.answers import Answer, Batch
 from integration.bitrix.batch import Command
 from integration.bitrix.client import Client
-from integration.bitrix.errors import BitrixError
+from integration.bitrix.errors import BitrixError, TokenExpired
 from integration.bitrix.oauth import AppInfo
 from integration.bitrix.payloads import FramePost
 from integration.connect import connect_viewer, oauth_server
@@ -78,7 +78,7 @@ def confirm(
     try:
         info = oauth.app_info(post.auth_id, server_endpoint=post.server_endpoint)
     except BitrixError as error:
-        if error.retryable:
+        if error.retryable and not isinstance(error, TokenExpired):
             raise
         raise FrameRefused("the token is not known to the OAuth server") from error
     with runtime.sessions() as session:

@@ -20,7 +20,14 @@ from core.database import transaction
 from core.runtime import Runtime
 from integration import portals, tokens
 from integration.bitrix.client import Client
-from integration.bitrix.errors import BitrixError, InvalidValue, PortalFailure, Refused
+from integration.bitrix.errors import (
+    BitrixError,
+    InvalidValue,
+    PortalFailure,
+    Refused,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from integration.bitrix.oauth import AppInfo
 from integration.bitrix.payloads import EventPost, FramePost
 from integration.connect import connect
@@ -207,7 +214,7 @@ def _create_field(client: Client, entity: str, field: PortalField) -> None:
     definition: dict[str, Any] = field.definition()
     try:
         client.call(f"crm.{entity}.userfield.add", {"fields": definition})
-    except (PortalFailure, InvalidValue, Refused):
+    except (PortalFailure, Unreachable, UnexpectedAnswer, InvalidValue, Refused):
         if field.code not in _field_codes(client, entity):
             raise
 

@@ -140,6 +140,13 @@ def portal_process() -> Iterator[DemoPortal]:
         yield portal
 
 
+@pytest.fixture(scope="session")
+def neighbour_process() -> Iterator[DemoPortal]:
+    """A second demo portal with other people and deals: somebody else's."""
+    with demo_portal_process("--limits", "off", seed=2) as portal:
+        yield portal
+
+
 @pytest.fixture
 def portal(portal_process: DemoPortal) -> DemoPortal:
     """The demo portal as it was at its start (see support/portal.py for what it can be told)."""

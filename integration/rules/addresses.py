@@ -21,6 +21,7 @@ _PLAIN_EMAIL = re.compile(
 _PROFILE = re.compile(
     r"(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|vk\.com|m\.vk\.com)/@?", re.IGNORECASE
 )
+_LONGEST_ACCOUNT = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ def messenger(typed: str, value_type: str | None) -> Normalised:
     account = _PROFILE.sub("", typed.replace("\x00", "").strip()).lstrip("@").rstrip("/")
     if not account:
         return Normalised(None, "empty")
+    if len(account) > _LONGEST_ACCOUNT:
+        return Normalised(None, "too_long")
     network = (value_type or "other").lower()
     return Normalised(account if account.startswith("imol|") else f"{network}:{account.casefold()}")
 

@@ -67,10 +67,7 @@ def _text(raw: Any, _code: str) -> str:
 
 
 def _integer(raw: Any, code: str) -> int:
-    try:
-        return int(raw)
-    except (TypeError, ValueError):
-        raise Misfit(f"{code}: not a whole number") from None
+    return values.whole(raw, code, bits=64)
 
 
 def _double(raw: Any, code: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from integration.rules import addresses, custom
 from integration.rules.addresses import Normalised
 from integration.rules.custom import FieldType
-from integration.rules.values import day, flag, link, moment, money, required_id, text
+from integration.rules.values import code, day, flag, link, moment, money, required_id, text, whole
 
 Row = Mapping[str, Any]
 Fields = Mapping[str, FieldType]
@@ -65,7 +65,7 @@ def company(row: Row, fields: Fields) -> MirrorRow:
     values["industry"] = text(row.get("INDUSTRY"))
     values["employees"] = text(row.get("EMPLOYEES"))
     values["revenue"] = money(row.get("REVENUE"), "REVENUE")
-    values["currency_id"] = text(row.get("CURRENCY_ID"))
+    values["currency_id"] = code(row.get("CURRENCY_ID"), "CURRENCY_ID")
     values["is_my_company"] = flag(row.get("IS_MY_COMPANY"))
     values["lead_id"] = link(row.get("LEAD_ID"), "LEAD_ID")
     return _finish(row, values, fields)
@@ -79,7 +79,7 @@ def lead(row: Row, fields: Fields) -> MirrorRow:
     values["stage_id"] = text(row.get("STATUS_ID"))
     values["stage_semantic"] = text(row.get("STATUS_SEMANTIC_ID"))
     values["opportunity"] = money(row.get("OPPORTUNITY"), "OPPORTUNITY")
-    values["currency_id"] = text(row.get("CURRENCY_ID"))
+    values["currency_id"] = code(row.get("CURRENCY_ID"), "CURRENCY_ID")
     values["company_id"] = link(row.get("COMPANY_ID"), "COMPANY_ID")
     values["contact_id"] = link(row.get("CONTACT_ID"), "CONTACT_ID")
     values["is_return_customer"] = flag(row.get("IS_RETURN_CUSTOMER"))
@@ -104,12 +104,12 @@ def deal(row: Row, fields: Fields) -> MirrorRow:
         "created_at": moment(row.get("createdTime"), "createdTime"),
         "updated_at": moment(row.get("updatedTime"), "updatedTime"),
         "title": text(row.get("title")),
-        "pipeline_id": int(row.get("categoryId") or 0),
+        "pipeline_id": whole(row.get("categoryId"), "categoryId"),
         "stage_id": text(row.get("stageId")),
         "stage_semantic": text(row.get("stageSemanticId")),
         "type_id": text(row.get("typeId")),
         "opportunity": money(row.get("opportunity"), "opportunity"),
-        "currency_id": text(row.get("currencyId")),
+        "currency_id": code(row.get("currencyId"), "currencyId"),
         "company_id": link(row.get("companyId"), "companyId"),
         "contact_id": primary,
         "lead_id": link(row.get("leadId"), "leadId"),

@@ -13,6 +13,7 @@ from typing import Any
 
 _NUMBER = re.compile(r"-?\d{1,16}(?:\.\d+)?")
 _MAX_MONEY = Decimal(10) ** 16
+_LONGEST_CODE = 100
 
 
 class Misfit(ValueError):
@@ -24,6 +25,14 @@ def text(value: Any) -> str | None:
     if not value:
         return None
     return str(value).replace("\x00", "") or None
+
+
+def code(value: Any, field: str) -> str | None:
+    """A short word of a dictionary, such as a currency; indexes hold it, so it can't be a text."""
+    found = text(value)
+    if found is not None and len(found) > _LONGEST_CODE:
+        raise Misfit(f"{field}: not a code")
+    return found
 
 
 def link(value: Any, field: str) -> int | None:
@@ -44,6 +53,19 @@ def required_id(value: Any, field: str) -> int:
     return number
 
 
+def whole(value: Any, field: str, *, bits: int = 32) -> int:
+    """A whole number its column can hold; empty is 0."""
+    if not value:
+        return 0
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Misfit(f"{field}: not a whole number") from None
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise Misfit(f"{field}: number out of range")
+    return number
+
+
 def flag(value: Any) -> bool:
     """Y/N, 1/0, "1"/"0" or a real boolean."""
     return value in ("Y", "y", 1, "1", True, "true", "YES")
@@ -56,10 +78,10 @@ def money(value: Any, field: str) -> str:
     literal = format(value, ".10f") if isinstance(value, float) else str(value)
     if not _NUMBER.fullmatch(literal):
         raise Misfit(f"{field}: not an amount")
-    amount = Decimal(literal)
+    amount = round(Decimal(literal), 2)
     if abs(amount) >= _MAX_MONEY:
         raise Misfit(f"{field}: amount out of range")
-    return format(round(amount, 2), "f")
+    return format(amount, "f")
 
 
 def moment(value: Any, field: str) -> datetime | None:
@@ -76,6 +98,14 @@ def moment(value: Any, field: str) -> datetime | None:
             raise
         raise Misfit(f"{field}: not a date with time") from None
     return result
+
+
+def required_moment(value: Any, field: str) -> datetime:
+    """A date with time that has to be there."""
+    found = moment(value, field)
+    if found is None:
+        raise Misfit(f"{field}: missing")
+    return found
 
 
 def day(value: Any, field: str) -> date | None:

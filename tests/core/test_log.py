@@ -7,8 +7,10 @@ import json
 import logging
 
 import pytest
+import sqlalchemy as sa
 
 from core import log
+from core.database import make_engine
 from core.log import LineFormatter, bound, mask
 
 TOKEN = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -117,7 +119,7 @@ def test_values_of_any_type_are_masked(lines):
 def test_a_stack_trace_is_masked_too(lines):
     logger, written = lines
     try:
-        raise ValueError(f"refused with access_token={TOKEN} for anna@example.com")
+        int(f"access_token={TOKEN} for anna@example.com")
     except ValueError:
         logger.exception("job failed")
     (line,) = written()
@@ -125,6 +127,16 @@ def test_a_stack_trace_is_masked_too(lines):
     assert "test_a_stack_trace_is_masked_too" in line["error"]
     assert TOKEN not in json.dumps(line)
     assert "anna@" not in json.dumps(line)
+
+
+def test_a_database_error_does_not_repeat_the_values_of_the_statement(settings):
+    engine = make_engine(settings.database_url)
+    query = sa.text("SELECT 1 / length(:nothing), CAST(:name AS text)")
+    with engine.connect() as connection, pytest.raises(sa.exc.DataError) as failure:
+        connection.execute(query, {"nothing": "", "name": "Анна Ветрова"})
+    engine.dispose()
+    assert "division by zero" in str(failure.value)
+    assert "Ветрова" not in str(failure.value)
 
 
 def test_loud_libraries_stay_quiet_even_when_we_debug():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ PLAIN = (
     *(DealContact, Address, StageMove, Activity, Pipeline, Status, Currency, PortalUser),
     *(CustomField, QuarantinedRow),
 )
+CENT = Decimal("0.01")
 _VOLATILE = {"portal_id", "synced_at", "seen_at", "id"}
 
 
@@ -54,7 +55,7 @@ def metrics_of(world, kind):
 
 def wanted(values):
     def money(text):
-        return None if text is None else Decimal(str(text)).quantize(Decimal("0.01"))
+        return None if text is None else Decimal(str(text)).quantize(CENT, ROUND_HALF_UP)
 
     def day(text):
         return None if text is None else date.fromisoformat(text)

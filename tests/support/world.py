@@ -44,6 +44,7 @@ class World:
     demo: DemoPortal
     keys: dict[str, Any]
     member_id: str = ""
+    lines: str = ""
 
     @property
     def browser(self) -> FlaskClient:

@@ -1,0 +1,122 @@
+"""Several portals in one application, and ways to see what a request did, and to whom."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import sqlalchemy as sa
+from support.portal import DemoPortal
+from support.world import World, joined, world
+
+from core.config import Settings
+from core.database import Base
+from core.log import LineFormatter
+
+
+@contextmanager
+def side_by_side(
+    settings: Settings, demo: DemoPortal, *others: DemoPortal
+) -> Iterator[list[World]]:
+    """The application registered on each of the portals; they share process, database and Redis."""
+    with world(settings, demo, beside=others, installed=False) as first:
+        yield [first, *(joined(first.app, first.runtime, each) for each in others)]
+
+
+def fingerprints(engine: sa.Engine, portal_id: int | None = None) -> dict[str, str]:
+    """A digest of each table's rows, of one portal or all: what differs afterwards was changed."""
+    parts = []
+    for table in Base.metadata.sorted_tables:
+        of = "id" if table.name == "portals" else "portal_id"
+        where = (
+            "" if portal_id is None or of not in table.columns else f"WHERE {of} = {portal_id:d}"
+        )
+        rows = "coalesce(string_agg(t::text, '|' ORDER BY t::text), '')"
+        parts.append(f"SELECT '{table.name}', md5({rows}) FROM \"{table.name}\" t {where}")
+    with engine.connect() as connection:
+        return dict(tuple(row) for row in connection.execute(sa.text(" UNION ALL ".join(parts))))
+
+
+def everything(engine: sa.Engine) -> str:
+    """All rows of all tables as text: what a stolen dump would hold."""
+    with engine.connect() as connection:
+        return "\n".join(
+            str(row[0])
+            for table in Base.metadata.sorted_tables
+            for row in connection.execute(sa.text(f'SELECT t::text FROM "{table.name}" t'))
+        )
+
+
+def empty(engine: sa.Engine) -> None:
+    """Remove every row."""
+    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+
+
+@contextmanager
+def recorded_statements(engine: sa.Engine) -> Iterator[list[str]]:
+    """SQL sent through the engine meanwhile."""
+    found: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        found.append(re.sub(r"\s+", " ", statement))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def recorded_lines() -> Iterator[io.StringIO]:
+    """The log as it is written meanwhile, with everything that debugging adds."""
+    stream, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(stream), root.level
+    handler.setFormatter(LineFormatter())
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield stream
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+@contextmanager
+def recorded_connections() -> Iterator[list[Any]]:
+    """Addresses this process opens sockets to meanwhile."""
+    made: list[Any] = []
+    real: Callable[..., None] = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        made.append(address)
+        real(self, address)
+
+    with mock.patch.object(socket.socket, "connect", connect):
+        yield made
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, Callable[[], bool]]]:
+    """A port nobody should connect to; the function says whether somebody did."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.setblocking(False)
+
+        def visited() -> bool:
+            try:
+                server.accept()[0].close()
+            except BlockingIOError:
+                return False
+            return True
+
+        yield server.getsockname()[1], visited
