@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.database import Base
+from integration.bitrix import answers
 from integration.bitrix.client import Client
 from integration.bitrix.errors import UnexpectedAnswer
 from integration.models import Currency, CustomField, Pipeline, Portal, PortalUser, Status
@@ -71,7 +72,14 @@ def read(client: Client, *, language: str, count: bool) -> Dictionaries:
 
 
 def store(session: Session, portal_id: int, read_rows: Dictionaries) -> None:
-    """Replace the portal's dictionaries with what was read."""
+    """Replace the portal's dictionaries with what was read; UnexpectedAnswer if it has another shape."""
+    try:
+        _store(session, portal_id, read_rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnexpectedAnswer("a dictionary of the portal has another shape") from error
+
+
+def _store(session: Session, portal_id: int, read_rows: Dictionaries) -> None:
     rows = read_rows.rows
     _replace(session, Status, portal_id, map(_status, rows["statuses"]))
     categories = rows["pipelines"]["categories"]
@@ -122,7 +130,7 @@ def _users(client: Client) -> list[Mapping[str, Any]]:
     start: int | None = 0
     while start is not None:
         answer = client.call("user.get", {"sort": "ID", "order": "ASC", "start": start})
-        found += answer.result
+        found += answers.rows(answer.result)
         start = answer.next
     return found
 
@@ -180,7 +188,8 @@ def _user(row: Mapping[str, Any]) -> dict[str, Any]:
     departments = row.get("UF_DEPARTMENT") or []
     return {
         "bitrix_id": int(row["ID"]),
-        "name": " ".join(filter(None, (row.get("NAME"), row.get("LAST_NAME")))) or None,
+        "name": " ".join(filter(None, map(values.text, (row.get("NAME"), row.get("LAST_NAME")))))
+        or None,
         "active": values.flag(row.get("ACTIVE")),
         "departments": [int(i) for i in departments] if isinstance(departments, list) else [],
     }
@@ -192,14 +201,18 @@ def _custom_field(
     code = str(row["FIELD_NAME"])
     label = row.get("EDIT_FORM_LABEL") or row.get("LIST_COLUMN_LABEL") or code
     items = [
-        {"id": int(item["ID"]), "value": str(item["VALUE"]), "xml_id": item.get("XML_ID")}
+        {
+            "id": int(item["ID"]),
+            "value": values.text(item["VALUE"]) or "",
+            "xml_id": values.text(item.get("XML_ID")),
+        }
         for item in row.get("LIST") or ()
     ]
     return {
         "entity": spec.name,
         "code": code,
         "type_id": str(row["USER_TYPE_ID"]),
-        "label": str(label),
+        "label": values.text(label) or code,
         "multiple": values.flag(row.get("MULTIPLE")),
         "items": items or None,
         "item_name": item_names.get(code),

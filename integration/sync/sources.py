@@ -23,6 +23,7 @@ from integration.sync.entities import CARDS, DEALS, EntitySpec
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 IDS_PER_CALL = 50
+_MISSHAPEN = (ValueError, TypeError, AttributeError, KeyError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Ready:
 
     count: int
     last_id: int
+    ids: list[str]
     content: Any
     problems: list[tuple[str, str]]
 
@@ -78,13 +80,16 @@ def _card_source(spec: EntitySpec) -> Source:
 
     def prepare(rows: Rows, fields: Mapping[str, FieldType]) -> Ready:
         mapped, problems = _mapped(spec, rows, fields)
-        return Ready(len(rows), _last_id(rows, spec.id_field), store.Page.of(mapped), problems)
+        ids = [str(row.get(spec.id_field)) for row in rows]
+        return Ready(len(rows), _last_id(rows, spec.id_field), ids, store.Page.of(mapped), problems)
 
     def put(session: Session, portal_id: int, ready: Ready, note_clients: bool) -> Stored:
         changed = store.store_page(
             session, portal_id, spec, ready.content, note_clients=note_clients
         )
-        return Stored(changed, store.quarantine(session, portal_id, spec.name, ready.problems))
+        return Stored(
+            changed, store.quarantine(session, portal_id, spec.name, ready.ids, ready.problems)
+        )
 
     return Source(spec.name, spec.id_field, pages, prepare, put)
 
@@ -164,7 +169,8 @@ def store_cards(
     mapped, problems = _mapped(spec, rows, fields)
     page = store.Page.of(mapped)
     changed = store.store_page(session, portal_id, spec, page, note_clients=note_clients)
-    return Stored(changed, store.quarantine(session, portal_id, spec.name, problems))
+    ids = [str(row.get(spec.id_field)) for row in rows]
+    return Stored(changed, store.quarantine(session, portal_id, spec.name, ids, problems))
 
 
 def _mapped(
@@ -175,14 +181,17 @@ def _mapped(
     for row in rows:
         try:
             made = spec.map(row, fields)
-        except (Misfit, TypeError, AttributeError) as misfit:
-            reason = str(misfit) if isinstance(misfit, Misfit) else "the row has another shape"
-            problems.append((str(row.get(spec.id_field)), reason))
+        except _MISSHAPEN as error:
+            problems.append((str(row.get(spec.id_field)), _reason(error)))
             continue
         mapped.append(made)
         if made.misfits:
             problems.append((str(made.bitrix_id), "left out: " + "; ".join(made.misfits)))
     return mapped, problems
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Misfit) else "the row has another shape"
 
 
 def _modified_since(since: datetime, name: str) -> Callable[[Row], bool]:
@@ -212,11 +221,11 @@ def _history_source(entity: str, entity_type_id: int, prefix: str) -> Source:
             "entity": entity,
             "bitrix_id": values.required_id(row.get("ID"), "ID"),
             "owner_id": values.required_id(row.get("OWNER_ID"), "OWNER_ID"),
-            "move_type": int(row.get("TYPE_ID") or 0),
-            "pipeline_id": int(row.get("CATEGORY_ID") or 0),
+            "move_type": values.whole(row.get("TYPE_ID"), "TYPE_ID", bits=16),
+            "pipeline_id": values.whole(row.get("CATEGORY_ID"), "CATEGORY_ID"),
             "stage_id": values.text(row.get(f"{prefix}_ID")),
             "stage_semantic": values.text(row.get(f"{prefix}_SEMANTIC_ID")),
-            "moved_at": values.moment(row.get("CREATED_TIME"), "CREATED_TIME"),
+            "moved_at": values.required_moment(row.get("CREATED_TIME"), "CREATED_TIME"),
         }
 
     return _line_source(f"{entity}_history", StageMove, pages, line, grows_only=True)
@@ -243,11 +252,11 @@ def _activity_source() -> Source:
     def line(row: Row) -> dict[str, Any]:
         return {
             "bitrix_id": values.required_id(row.get("ID"), "ID"),
-            "owner_type": values.required_id(row.get("OWNER_TYPE_ID"), "OWNER_TYPE_ID"),
+            "owner_type": values.whole(row.get("OWNER_TYPE_ID"), "OWNER_TYPE_ID"),
             "owner_id": values.required_id(row.get("OWNER_ID"), "OWNER_ID"),
-            "type_id": values.link(row.get("TYPE_ID"), "TYPE_ID"),
+            "type_id": values.whole(row.get("TYPE_ID"), "TYPE_ID") or None,
             "provider_id": values.text(row.get("PROVIDER_ID")),
-            "direction": values.link(row.get("DIRECTION"), "DIRECTION"),
+            "direction": values.whole(row.get("DIRECTION"), "DIRECTION", bits=16) or None,
             "completed": values.flag(row.get("COMPLETED")),
             "subject": values.text(row.get("SUBJECT")),
             "responsible_id": values.link(row.get("RESPONSIBLE_ID"), "RESPONSIBLE_ID"),
@@ -276,17 +285,18 @@ def _line_source(
         for row in rows:
             try:
                 made = line(row)
-            except Misfit as misfit:
-                problems.append((str(row.get("ID")), str(misfit)))
+            except _MISSHAPEN as error:
+                problems.append((str(row.get("ID")), _reason(error)))
                 continue
             lines[made["bitrix_id"]] = made
-        return Ready(len(rows), _last_id(rows, "ID"), document(lines.values()), problems)
+        ids = [str(row.get("ID")) for row in rows]
+        return Ready(len(rows), _last_id(rows, "ID"), ids, document(lines.values()), problems)
 
     def put(session: Session, portal_id: int, ready: Ready, _note_clients: bool) -> Stored:
         parameters = {"portal_id": portal_id, "rows": ready.content}
         changed: int = session.execute(statement, parameters).rowcount  # type: ignore[attr-defined]
         return Stored(
-            changed, store.quarantine(session, portal_id, table.__tablename__, ready.problems)
+            changed, store.quarantine(session, portal_id, name, ready.ids, ready.problems)
         )
 
     return Source(name, "ID", pages, prepare, put, grows_only)

@@ -63,15 +63,32 @@ def store_page(
 
 
 def quarantine(
-    session: Session, portal_id: int, entity: str, problems: Iterable[tuple[str, str]]
+    session: Session,
+    portal_id: int,
+    entity: str,
+    seen: Sequence[str],
+    problems: Iterable[tuple[str, str]],
 ) -> int:
-    """Remember (bitrix_id, reason) of rows or values that did not fit; returns their number."""
+    """Remember (bitrix_id, reason) of rows or values that did not fit; returns their number.
+
+    Rows of `seen` that fit now are forgotten.
+    """
+    reasons = dict(problems)
+    table = QuarantinedRow
+    fitting = sa.literal([i for i in seen if i not in reasons], sa.ARRAY(sa.Text))
+    session.execute(
+        sa.delete(table).where(
+            table.portal_id == portal_id,
+            table.entity == entity,
+            table.bitrix_id == sa.any_(fitting),
+        )
+    )
     rows = [
         {"portal_id": portal_id, "entity": entity, "bitrix_id": bitrix_id, "reason": reason[:500]}
-        for bitrix_id, reason in dict(problems).items()
+        for bitrix_id, reason in reasons.items()
     ]
     if rows:
-        put = insert(QuarantinedRow).values(rows)
+        put = insert(table).values(rows)
         session.execute(
             put.on_conflict_do_update(
                 index_elements=["portal_id", "entity", "bitrix_id"],
@@ -79,17 +96,6 @@ def quarantine(
             )
         )
     return len(rows)
-
-
-def release(session: Session, portal_id: int, entity: str, bitrix_ids: Sequence[str]) -> None:
-    """Forget the quarantine of rows that fit now."""
-    session.execute(
-        sa.delete(QuarantinedRow).where(
-            QuarantinedRow.portal_id == portal_id,
-            QuarantinedRow.entity == entity,
-            QuarantinedRow.bitrix_id.in_(bitrix_ids),
-        )
-    )
 
 
 @cache
