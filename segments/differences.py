@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from core.database import document, recordset
 from integration.fields import AVERAGE_CHECK, FIRST_SALE, LAST_SALE, LTV, SALES
 from integration.models import Company, Contact, Portal
 from segments.models import ClientKind, ClientMetrics
@@ -76,18 +77,22 @@ def pending(
     ]
 
 
-def mirror_written(session: Session, portal_id: int, change: Change) -> None:
-    """Note in the mirror what the portal has accepted."""
-    table = _MIRROR[change.kind]
-    kept = {code: value for code, value in change.new.items() if value is not None}
-    cleared = [code for code, value in change.new.items() if value is None]
-    custom = table.custom.concat(sa.cast(kept, JSONB))
-    for code in cleared:
-        custom = custom.op("-")(sa.literal(code, sa.Text))
+def mirror_written(session: Session, portal_id: int, changes: Sequence[Change]) -> None:
+    """Note in the mirror what the portal has accepted of one kind; an emptied field loses its key."""
+    if not changes:
+        return
+    table = _MIRROR[changes[0].kind]
+    names = (table.bitrix_id.key, table.custom.key)
+    incoming = recordset([table.bitrix_id, table.custom], names)
     session.execute(
-        sa.update(table)
-        .where(table.portal_id == portal_id, table.bitrix_id == change.client_id)
-        .values(custom=custom)
+        sa.text(  # names are of our own tables
+            f"UPDATE {table.__tablename__} t SET custom = jsonb_strip_nulls(t.custom || incoming.custom) "
+            f"FROM {incoming} WHERE t.portal_id = :portal_id AND t.bitrix_id = incoming.bitrix_id"
+        ),
+        {
+            "portal_id": portal_id,
+            "rows": document({"bitrix_id": c.client_id, "custom": c.new} for c in changes),
+        },
     )
 
 

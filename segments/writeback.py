@@ -174,8 +174,7 @@ class _Writing:
             _prove(self.client, done, fresh)
             self.proven |= fresh
         with transaction(self.sessions) as session:
-            for change in done:
-                mirror_written(session, self.portal_id, change)
+            mirror_written(session, self.portal_id, done)
             if fresh:
                 _remember_proven(session, self.portal_id, self.proven)
         self.report.written += len(done)

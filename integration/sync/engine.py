@@ -86,6 +86,8 @@ def run_slice(
         return Slice(more=False)
     except ServiceError as error:
         return _after_error(runtime, portal_id, run_id, owner, error)
+    except sa.exc.DataError as error:
+        return _after_data_error(runtime, portal_id, run_id, owner, error)
     with transaction(runtime.sessions) as session:
         if more:
             runs.release(session, portal_id, run_id, owner)
@@ -246,6 +248,17 @@ def _close(pages: object) -> None:
     close: Callable[[], None] | None = getattr(pages, "close", None)
     if close is not None:
         close()
+
+
+def _after_data_error(
+    runtime: Runtime, portal_id: int, run_id: int, owner: str, error: sa.exc.DataError
+) -> Slice:
+    """A value passed the mapping and not the database: a defect of ours, told instead of repeated."""
+    log.error("a page can't be stored", exc_info=error, extra={"portal": portal_id})
+    with transaction(runtime.sessions) as session:
+        reason = f"the database refuses a row: {type(error.orig).__name__}"
+        runs.finish(session, portal_id, run_id, owner, failure=reason)
+    return Slice(more=False)
 
 
 def _after_error(

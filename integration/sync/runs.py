@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from integration.models import Portal, PortalState, RunStatus, SyncCursor, SyncRun
 
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=60)
 PROBE_EVERY = timedelta(hours=1)
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 
