@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from benchmarks import world
@@ -27,7 +28,7 @@ def measure(options: Options) -> list[Figure]:
         "--contacts", "200", "--deals", "4000", "--limits", "standard"
     ) as portal:
         bucket = [_bucket(portal, requests) for _ in range(repeats)]
-        refused = _operating(portal)
+        refused = {billing: _operating(portal, billing) for billing in ("method", "batch", "both")}
     ideal = (requests - _BURST) / _PER_SECOND
     taken = statistics.median(seconds for seconds, _ in bucket)
     refusals = max(count for _, count in bucket)
@@ -38,8 +39,9 @@ def measure(options: Options) -> list[Figure]:
         ),
         Figure("answers 503 in the worst run", str(refusals), "", "<= 3", refusals <= 3),
         Figure(
-            f"refused for execution time ({_BUDGET:.0f} s a window, {_PAGE_SECONDS} s a page)",
-            str(refused), "", "<= 1 per method and window", refused <= 1,
+            f"one method refused for execution time ({_BUDGET:.0f} s a window, {_PAGE_SECONDS} s a page)",
+            str(max(refused.values())), ", ".join(f"billed by {b}: {n}" for b, n in refused.items()),
+            "<= 1 a window", max(refused.values()) <= 1,
         ),
     ]  # fmt: skip
 
@@ -57,16 +59,16 @@ def _bucket(portal: DemoPortal, requests: int) -> tuple[float, int]:
     return time.perf_counter() - started, _refusals(portal, "QUERY_LIMIT_EXCEEDED")
 
 
-def _operating(portal: DemoPortal) -> int:
-    """Calls refused while two readers of one method use its budget up, and knock once more."""
+def _operating(portal: DemoPortal, billing: str) -> int:
+    """Most calls refused of a method while two methods use their budgets up, and knock once more."""
     portal.control(
         "limits",
         {
             "enabled": True, "bucket_size": 0, "operating_limit": _BUDGET,
-            "page_seconds": _PAGE_SECONDS, "billing": "method",
+            "page_seconds": _PAGE_SECONDS, "billing": billing,
         },
     )  # fmt: skip
-    portal.control("counters/reset", {})
+    before = len(_exhausted(portal))
     client = _client(portal, Limits(per_second=float("inf")))
 
     def read() -> None:
@@ -81,7 +83,7 @@ def _operating(portal: DemoPortal) -> int:
 
     for work in (read, write, read, write):
         _until_closed(work)
-    return _refusals(portal, "OPERATION_TIME_LIMIT")
+    return max(Counter(_exhausted(portal)[before:]).values(), default=0)
 
 
 def _until_closed(work: Callable[[], None]) -> None:
@@ -94,6 +96,12 @@ def _until_closed(work: Callable[[], None]) -> None:
 def _client(portal: DemoPortal, limits: Limits) -> Client:
     limiter = Limiter("bench", limits=limits)
     return Client(portal.webhook(), Webhook(), limiter, Http(allow_private=True))
+
+
+def _exhausted(portal: DemoPortal) -> list[str]:
+    """Methods of the calls refused for execution time."""
+    log = portal.control("log?since=0&limit=100000")
+    return [call["method"] for call in log if call["error"] == "OPERATION_TIME_LIMIT"]
 
 
 def _refusals(portal: DemoPortal, code: str) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from integration.models import Company, Contact, CustomField, Pipeline, Portal
 from segments.differences import Change
-from segments.models import ClientKind, ClientMetrics, MetricsRun
+from segments.models import BaseTotals, ClientKind, ClientMetrics, MetricsRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ class NamedChange:
 
 
 _TABLES: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
+_NOTHING = BaseTotals(
+    clients=0, buyers=0, repeat_buyers=0, sales=0, revenue=Decimal(0), turnover=Decimal(0)
+)
 
 
 def glance(session: Session, portal_id: int) -> list[Glance]:
@@ -136,32 +139,15 @@ def date_fields(session: Session, portal_id: int) -> list[CustomField]:
 def _glance(
     session: Session, portal: Portal, kind: ClientKind, computed: MetricsRun | None
 ) -> Glance:
-    table = _TABLES[kind]
-    clients = sa.select(sa.func.count()).where(
-        table.portal_id == portal.id, table.deleted_at.is_(None)
-    )
-    if kind is ClientKind.COMPANY:
-        clients = clients.where(~Company.is_my_company)
-    positive = ClientMetrics.average_check.is_not(None)
-    row = session.execute(
-        sa.select(
-            sa.func.count().filter(ClientMetrics.sales > 0),
-            sa.func.coalesce(sa.func.sum(ClientMetrics.ltv), 0),
-            sa.func.sum(ClientMetrics.average_check * ClientMetrics.sales).filter(positive),
-            sa.func.sum(ClientMetrics.sales).filter(positive),
-            sa.func.count().filter(ClientMetrics.sales > 1),
-        ).where(ClientMetrics.portal_id == portal.id, ClientMetrics.kind == kind)
-    ).one()
-    buyers, revenue, turnover, sales, repeat = row
-    average_check = round(turnover / sales, 2) if turnover is not None and sales else None
+    total = session.get(BaseTotals, (portal.id, kind)) or _NOTHING
     return Glance(
         kind=kind,
-        clients=session.scalar(clients) or 0,
-        buyers=buyers,
-        revenue=revenue,
-        average_ltv=round(revenue / buyers, 2) if buyers else None,
-        average_check=average_check,
-        repeat_buyers=repeat,
+        clients=total.clients,
+        buyers=total.buyers,
+        revenue=total.revenue,
+        average_ltv=round(total.revenue / total.buyers, 2) if total.buyers else None,
+        average_check=round(total.turnover / total.sales, 2) if total.sales else None,
+        repeat_buyers=total.repeat_buyers,
         currency=portal.base_currency or "RUB",
         computed_at=computed.computed_at if computed else None,
     )

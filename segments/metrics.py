@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from integration.models import ChangedClient
+from segments import totals
 from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.sales import Rule, credited, rule_of
 
@@ -40,6 +41,7 @@ def compute_all(session: Session, portal_id: int) -> Outcome:
     started = time.perf_counter()
     results = [_store_all(session, rule, kind) for kind in ClientKind]
     session.execute(sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id))
+    totals.recount(session, portal_id)
     return _finish(session, rule, results, started)
 
 
@@ -50,10 +52,11 @@ def compute_changed(session: Session, portal_id: int) -> Outcome:
     started = time.perf_counter()
     taken = sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id)
     rows = session.execute(taken.returning(ChangedClient.kind, ChangedClient.client_id)).all()
-    results = [
-        _store_some(session, rule, kind, [client_id for found, client_id in rows if found == kind])
-        for kind in ClientKind
-    ]
+    with totals.kept(session, portal_id, [(kind, client_id) for kind, client_id in rows]):
+        results = [
+            _store_some(session, rule, kind, [some for found, some in rows if found == kind])
+            for kind in ClientKind
+        ]
     return _finish(session, rule, results, started)
 
 

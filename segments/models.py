@@ -60,6 +60,15 @@ class ClientMetrics(OfPortal, Base):
     """
 
     __tablename__ = "client_metrics"
+    __table_args__ = (
+        sa.Index(
+            "ix_client_metrics_best",
+            "portal_id",
+            sa.text("ltv DESC"),
+            "client_id",
+            postgresql_where=sa.text("kind = 'contact'"),  # the only ones listed by value
+        ),
+    )
 
     kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     client_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
@@ -69,6 +78,23 @@ class ClientMetrics(OfPortal, Base):
     first_sale_on: Mapped[date | None]
     last_sale_on: Mapped[date | None]
     mean_gap_days: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 2))
+
+
+class BaseTotals(OfPortal, Base):
+    """Sums over all clients of one kind: of `client_metrics`, and how many the mirror had.
+
+    `turnover` and `sales` are of positive amounts; `revenue` nets the negative ones.
+    """
+
+    __tablename__ = "base_totals"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    clients: Mapped[int]
+    buyers: Mapped[int]
+    repeat_buyers: Mapped[int]
+    sales: Mapped[int] = mapped_column(sa.BigInteger)
+    revenue: Mapped[Decimal] = mapped_column(Money)
+    turnover: Mapped[Decimal] = mapped_column(Money)
 
 
 class MetricsRun(OfPortal, Base):

@@ -17,7 +17,7 @@ from core.database import transaction
 from core.runtime import Runtime
 from integration.connect import connect
 from integration.models import ChangedClient, Portal, PortalState, RunStatus, SyncRun
-from segments import metrics, writeback
+from segments import metrics, totals, writeback
 from segments.models import MetricsRun, SaleRule, WritebackRun, WritebackSettings
 from segments.writeback import Report
 
@@ -88,6 +88,8 @@ def recompute(runtime: Runtime, portal_id: int, *, everyone: bool = False) -> me
             outcome = metrics.compute_all(session, portal_id)
         else:
             outcome = metrics.compute_changed(session, portal_id)
+            if followed:
+                totals.recount_clients(session, portal_id)
     log.info("metrics computed", extra={"portal": portal_id, "changed": outcome.changed})
     return outcome
 

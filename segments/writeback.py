@@ -168,6 +168,9 @@ class _Writing:
         answer = self.client.batch(
             {f"u{change.client_id}": _command(change) for change in changes}, idempotent=True
         )
+        for error in answer.errors.values():
+            if portals.state_after(error) is not None:  # it concerns the whole portal
+                raise error
         done = [c for c in changes if answer.results.get(f"u{c.client_id}") is True]
         fresh = {code for change in done for code in change.new} - self.proven
         if fresh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_COMMANDS = 50
 WALL_SECONDS = 40.0  # the portal cuts a request at 60 s
+_LONG_SECONDS = 5.0  # from here on a batch may meet the end of a method's time
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _REPLAYS = 3
 
@@ -78,14 +80,17 @@ def run_batch(
             break
         sent = {key: commands[key] for key in keys}
         waiting = [key for key in waiting if key not in sent]
+        careful = not halt and _only_time(merged) and _is_long(client.limiter, sent)
         try:
-            part = one_batch(client, sent, halt=halt, idempotent=idempotent)
+            part = one_batch(client, sent, halt=halt or careful, idempotent=idempotent)
         except BitrixError as error:
             if len(sent) + len(waiting) == len(commands):
                 raise
             # Earlier requests have done their work: the caller must learn of it.
             _merge(merged, Batch(errors=dict.fromkeys(keys, error), skipped=tuple(waiting)))
             break
+        if careful:
+            waiting, part.skipped = [*part.skipped, *waiting], ()
         _merge(merged, part)
         if halt and part.errors:
             merged.skipped += tuple(waiting)
@@ -124,6 +129,27 @@ def _next_keys(
         if len(chosen) == MAX_COMMANDS or too_slow or (halt and rooms[method] <= 0):
             break
     return chosen
+
+
+def _is_long(limiter: Limiter, commands: Mapping[str, Command]) -> bool:
+    """Whether the batch had better stop at its first error, the rest to be sent anew.
+
+    The real limit may be lower than the documented one: where much time is at stake, a single refused
+    call has to tell.
+    """
+    count = Counter(method for method, _ in commands.values())
+    seconds = sum(n * (limiter.budget(m).seconds_per_call or 0.0) for m, n in count.items())
+    return seconds > _LONG_SECONDS and not _refers(commands)
+
+
+def _only_time(made: Batch) -> bool:
+    """Whether nothing failed for a reason of its own: such failures would cost a request each."""
+    return all(isinstance(error, OperationTimeLimit) for error in made.errors.values())
+
+
+def _refers(commands: Mapping[str, Command]) -> bool:
+    """Whether a command uses another one's result."""
+    return any("%24result%5B" in command(*each) for each in commands.values())
 
 
 def _wait_for_room(
@@ -202,8 +228,8 @@ def _to_replay(made: Batch, commands: Mapping[str, Command], halt: bool) -> list
     passing = {k for k, e in made.errors.items() if isinstance(e, TokenExpired | RateLimited)}
     if not halt or not passing:
         return [key for key in commands if key in passing]
-    refers = any("%24result%5B" in command(*commands[key]) for key in commands)
-    return [] if refers else [key for key in commands if key in passing or key in made.skipped]
+    again = [key for key in commands if key in passing or key in made.skipped]
+    return [] if _refers(commands) else again
 
 
 def _replace(made: Batch, again: Batch, keys: list[str]) -> None:

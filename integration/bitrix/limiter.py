@@ -28,6 +28,7 @@ _AWAY_SHARE = 0.25  # without Redis other processes are invisible: leave them ro
 _COST_WEIGHT = 0.3
 _LEARNED_FOR_SECONDS = 3600.0  # then the limit is tried anew: it may have been learned wrongly
 _LEARN_WITHIN_SECONDS = 60.0
+_PROBE = 10  # calls at once of a method nobody knows the cost of
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Budget:
         """How many calls fit; at least one while the method is open, to learn how it stands."""
         if self.closed_for > 0:
             return 0
+        if self.seconds_per_call is None:
+            return min(at_most, _PROBE)
         if not self.seconds_per_call:
             return at_most
         return max(1, min(at_most, int(self.remaining / self.seconds_per_call)))

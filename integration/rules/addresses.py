@@ -12,12 +12,14 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 _SEVERAL = re.compile(r"\s*[,;/|\n]\s*")
+_SEVERAL_EMAILS = re.compile(r"[\s,;]+")
 _NOT_DIGITS = re.compile(r"\D+")
 _RUSSIAN = re.compile(r"(?:[78]|(?!810))([3489]\d{9})")  # 8 10 dials abroad
 _PLAIN_PHONE = re.compile(r"\+?[\d\s().\-\u00a0]+")
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.))*(?<!\.)@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!arpa|invalid|local|onion)[a-z]{2,63}"
 )
+_PLAIN_LOCAL = re.compile(r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.)){0,62}(?<!\.)")
 _PROFILE = re.compile(
     r"(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|vk\.com|m\.vk\.com)/@?", re.IGNORECASE
 )
@@ -30,6 +32,9 @@ class Normalised:
 
     value: str | None
     problem: str | None = None
+
+
+_NO_EMAIL = Normalised(None, "not_an_email")
 
 
 def phones(typed: str, region: str = "RU") -> Iterator[Normalised]:
@@ -59,9 +64,21 @@ def _parsed_phone(part: str, region: str) -> Normalised:
     return Normalised(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
+def emails(typed: str) -> Iterator[Normalised]:
+    """Every address of a typed value; a value may hold several."""
+    if typed.count("@") > 1:
+        parts = [part for part in _SEVERAL_EMAILS.split(typed) if part]
+        if all(part.count("@") == 1 for part in parts):
+            yield from map(email, parts)
+            return
+    yield email(typed)
+
+
 def email(typed: str) -> Normalised:
     """An address in lower case, its domain in IDNA."""
     trimmed = typed.replace("\x00", "").strip().strip("<>").removeprefix("mailto:")
+    if trimmed.count("@") != 1 and '"' not in trimmed:
+        return _NO_EMAIL
     lower = trimmed.lower()
     if (
         len(lower) <= 254
@@ -70,13 +87,27 @@ def email(typed: str) -> Normalised:
         and _PLAIN_EMAIL.fullmatch(lower)
     ):
         return Normalised(lower)
+    local, _, host = lower.partition("@")
+    if not host.isascii() and _PLAIN_LOCAL.fullmatch(local):
+        ascii_host = _ascii_host(host)
+        return Normalised(f"{local}@{ascii_host}") if ascii_host else _NO_EMAIL
     try:
         checked = validate_email(
             trimmed, check_deliverability=False, test_environment=True, allow_smtputf8=True
         )
     except EmailNotValidError:
-        return Normalised(None, "not_an_email")
+        return _NO_EMAIL
     return Normalised(f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}")
+
+
+@lru_cache(maxsize=1024)
+def _ascii_host(host: str) -> str | None:
+    """A host of other letters in IDNA: slow to work out, and few hosts have many addresses."""
+    try:
+        checked = validate_email(f"a@{host}", check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return checked.ascii_domain.lower()
 
 
 def messenger(typed: str, value_type: str | None) -> Normalised:

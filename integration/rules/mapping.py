@@ -179,7 +179,8 @@ def _forms(source: str, value: str, value_type: str | None) -> Iterator[tuple[st
             for form in addresses.phones(value):
                 yield "phone", form
         case "EMAIL":
-            yield "email", addresses.email(value)
+            for form in addresses.emails(value):
+                yield "email", form
         case "IM":
             yield "messenger", addresses.messenger(value, value_type)
         case _:

@@ -37,7 +37,7 @@ from integration.sync.sources import SOURCES, Ready, Row, Rows, Source, Start
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 20.0
-PAGES_PER_COMMIT = 10
+PAGES_PER_COMMIT = 50
 SECONDS_PER_COMMIT = 0.5
 OVERLAP = timedelta(minutes=5)
 WAIT_AFTER_FAILURE = 30.0

@@ -76,6 +76,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('portal_id', 'entity', 'entity_id', 'kind', 'position', name=op.f('pk_addresses'))
     )
     op.create_index(op.f('ix_addresses_portal_id_kind_normalised'), 'addresses', ['portal_id', 'kind', 'normalised'], unique=False)
+    op.create_table('base_totals',
+    sa.Column('portal_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('clients', sa.Integer(), nullable=False),
+    sa.Column('buyers', sa.Integer(), nullable=False),
+    sa.Column('repeat_buyers', sa.Integer(), nullable=False),
+    sa.Column('sales', sa.BigInteger(), nullable=False),
+    sa.Column('revenue', sa.Numeric(precision=18, scale=2), nullable=False),
+    sa.Column('turnover', sa.Numeric(precision=18, scale=2), nullable=False),
+    sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_base_totals_portal_id_portals'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('portal_id', 'kind', name=op.f('pk_base_totals'))
+    )
     op.create_table('changed_clients',
     sa.Column('portal_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -97,6 +109,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_client_metrics_portal_id_portals'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('portal_id', 'kind', 'client_id', name=op.f('pk_client_metrics'))
     )
+    op.create_index('ix_client_metrics_best', 'client_metrics', ['portal_id', sa.literal_column('ltv DESC'), 'client_id'], unique=False, postgresql_where=sa.text("kind = 'contact'"))
     op.create_table('companies',
     sa.Column('portal_id', sa.Integer(), nullable=False),
     sa.Column('bitrix_id', sa.BigInteger(), nullable=False),
@@ -444,8 +457,10 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_contacts_portal_id_company_id'), table_name='contacts')
     op.drop_table('contacts')
     op.drop_table('companies')
+    op.drop_index('ix_client_metrics_best', table_name='client_metrics', postgresql_where=sa.text("kind = 'contact'"))
     op.drop_table('client_metrics')
     op.drop_table('changed_clients')
+    op.drop_table('base_totals')
     op.drop_index(op.f('ix_addresses_portal_id_kind_normalised'), table_name='addresses')
     op.drop_table('addresses')
     op.drop_index(op.f('ix_activities_portal_id_owner_type_owner_id'), table_name='activities')

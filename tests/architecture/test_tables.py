@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 import app  # noqa: F401 - the composition root imports every package, so all tables are known
+from core import migrations
 from core.database import Base
 from integration.keys import SEALED
 
@@ -85,6 +87,10 @@ def test_two_portals_hold_the_same_row_in_every_table_and_lose_only_their_own(se
 def test_the_database_has_these_tables_and_no_others(database):
     found = set(sa.inspect(database).get_table_names()) - {"alembic_version"}
     assert found == set(TABLES)
+
+
+def test_the_migrations_make_what_the_models_say(database):
+    command.check(migrations.config(database))
 
 
 def test_key_rotation_knows_every_sealed_column():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
+from contextlib import suppress
 
 import pytest
 import redis
@@ -316,6 +318,28 @@ def test_used_up_time_is_respected_with_at_most_one_refusal(
     assert 0 < waits <= 600
     assert 1 <= refusals(portal, "OPERATION_TIME_LIMIT") <= at_most
     assert client.call("crm.contact.fields").result
+
+
+@pytest.mark.parametrize("billing", ["method", "batch", "both"])
+def test_no_method_is_refused_twice_in_a_window(portal, http, auth, limited, billing):
+    limited(
+        bucket_size=0, operating_limit=10.0, page_seconds=0.3, write_seconds=0.3, billing=billing
+    )
+    client = client_of(portal, http, auth, Limits.off())
+    number = stored_ids(portal, "contact")[0]
+    reads = {f"c{n}": ("crm.contact.get", {"id": number}) for n in range(100)}
+    writes = {
+        f"c{n}": ("crm.contact.update", {"id": number, "fields": {"POST": "инженер"}})
+        for n in range(100)
+    }
+    for commands in (reads, writes, reads, writes):
+        with suppress(e.OperationTimeLimit):
+            made = client.batch(commands)
+            assert {type(error) for error in made.errors.values()} == {e.OperationTimeLimit}
+    entries = portal.control("log?since=0&limit=10000")
+    refused = Counter(x["method"] for x in entries if x["error"] == "OPERATION_TIME_LIMIT")
+    assert set(refused) <= {"crm.contact.get", "crm.contact.update", "batch"}
+    assert set(refused.values()) == {1}
 
 
 def refusals(portal, code):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 import requests
@@ -67,7 +68,9 @@ def test_split_and_merge_keep_order_and_lose_nothing(numbers):
         portal = ScriptedPortal(mock)
         portal.handler = echo
         commands = {f"k{n}": ("crm.deal.get", {"ID": n}) for n in numbers}
-        made = make_client(FakeTime(), limits=UNLIMITED).batch(commands)
+        client = make_client(FakeTime(), limits=UNLIMITED)
+        client.limiter.record({"crm.deal.get": Time(duration=0.1)})
+        made = client.batch(commands)
     assert list(made.results) == list(commands)
     assert list(made.results.values()) == [str(n) for n in numbers]
     assert [len(body["cmd"]) for _, body, _ in portal.requests] == (
@@ -234,6 +237,65 @@ def test_slow_commands_are_sent_fewer_at_a_time(portal, clock):
     assert [len(body["cmd"]) for _, body, _ in portal.requests] == [1, 10, 10, 5]
 
 
+def test_a_method_of_unknown_cost_is_tried_on_a_few(portal, clock):
+    portal.handler = echo
+    client = make_client(clock, limits=UNLIMITED)
+    client.batch(updates(130))
+    client.batch(updates(100))
+    assert [len(body["cmd"]) for _, body, _ in portal.requests] == [10, 50, 50, 20, 50, 50]
+
+
+class Exhaustible:
+    """A portal that runs commands of half a second until `limit` seconds of a method are used up.
+
+    Commands named in `missing` fail for a reason of their own.
+    """
+
+    def __init__(self, limit, missing=()):
+        self.limit, self.missing = limit, set(missing)
+        self.used, self.refused = Counter(), Counter()
+
+    def __call__(self, _method, body):
+        results, failures, times = {}, {}, {}
+        for key, method, _ in commands_of(body):
+            if self.used[method] > self.limit:
+                self.refused[method] += 1
+                failures[key] = {"error": "OPERATION_TIME_LIMIT", "error_description": ""}
+            else:
+                self.used[method] += 0.5
+                times[key] = took(operating=self.used[method], duration=0.5)
+                if key in self.missing:
+                    failures[key] = {"error": "", "error_description": "Not found"}
+                else:
+                    results[key] = True
+            if failures and body["halt"]:
+                break
+        return sections(results, failures, times)
+
+
+def test_a_limit_below_the_documented_one_costs_one_refusal_of_each_method(portal, clock):
+    portal.handler = exhaustible = Exhaustible(limit=20)
+    client = make_client(clock, limits=UNLIMITED)
+    companies = {f"company_{n}": ("crm.company.update", {"ID": n}) for n in range(100)}
+    commands = {**updates(100), **companies}
+    made = client.batch(commands)
+    assert exhaustible.refused == {"crm.contact.update": 1, "crm.company.update": 1}
+    assert len(made.results) == 2 * 41
+    assert set(made.results) | set(made.errors) == set(commands)
+    assert {type(error) for error in made.errors.values()} == {e.OperationTimeLimit}
+    client.batch(commands)
+    assert sum(exhaustible.refused.values()) == 2
+
+
+def test_failures_of_single_commands_do_not_cost_a_request_each(portal, clock):
+    missing = [f"contact_{n}" for n in range(15, 60)]
+    portal.handler = Exhaustible(limit=1000, missing=missing)
+    made = make_client(clock, limits=UNLIMITED).batch(updates(110))
+    assert list(made.errors) == missing
+    assert len(made.results) == 110 - len(missing)
+    assert len(portal.requests) <= 4
+
+
 def test_a_slow_closed_method_does_not_hide_an_open_one(portal, clock):
     portal.handler = echo
     client = make_client(clock)
@@ -252,10 +314,10 @@ def test_what_was_done_is_told_when_a_later_request_breaks(portal, clock):
 
     portal.handler = then_cut
     made = make_client(clock, limits=UNLIMITED).batch(updates(120))
-    assert len(made.results) == 50
-    assert list(made.errors) == [f"contact_{n}" for n in range(50, 100)]
-    assert made.errors["contact_50"].executed is None
-    assert made.skipped == tuple(f"contact_{n}" for n in range(100, 120))
+    assert len(made.results) == 10
+    assert list(made.errors) == [f"contact_{n}" for n in range(10, 60)]
+    assert made.errors["contact_10"].executed is None
+    assert made.skipped == tuple(f"contact_{n}" for n in range(60, 120))
 
 
 def test_a_batch_of_reads_is_repeated_and_one_with_a_write_is_not(portal, clock):

@@ -133,6 +133,14 @@ def test_a_method_rests_at_the_safe_share_and_wakes_at_the_reset():
     assert limiter.budget("m").remaining == pytest.approx(344.0)
 
 
+def test_a_few_calls_tell_the_cost_of_a_method():
+    clock = FakeTime()
+    limiter = local(clock)
+    assert (limiter.budget("m").calls(50), limiter.budget("m").calls(3)) == (10, 3)
+    limiter.record({"m": seen(clock, 0.5, duration=0.5)})
+    assert limiter.budget("m").calls(50) == 50
+
+
 def test_what_was_seen_long_ago_counts_no_more():
     clock = FakeTime()
     limiter = local(clock)

@@ -146,3 +146,11 @@ def test_messengers(typed, kind, found):
 )  # fmt: skip
 def test_sites(typed, found):
     assert addresses.web(typed).value == found
+
+
+def test_a_value_may_hold_several_emails():
+    found = [
+        form.value for form in addresses.emails("Anna@example.com; b@example.org,  c@example.net")
+    ]
+    assert found == ["anna@example.com", "b@example.org", "c@example.net"]
+    assert [form.problem for form in addresses.emails("a@@example.com")] == ["not_an_email"]
