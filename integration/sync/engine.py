@@ -2,10 +2,10 @@
 
     dictionaries ─▶ for each source: portal pages ─▶ rows mapped ─▶ mirror + cursor (one commit)
 
-A run is worked on in slices, so that a deploy or a kill costs one commit: a page of a slow portal, a
-few pages of a fast one, never a part of a page. An incremental run reads what was
-modified since the watermark less an overlap; the new watermark is the portal's clock from before the
-first page, never the newest row and never our own clock.
+A run is worked on in slices, so that a deploy or a kill costs one commit: what one request brought at
+most, a single page of a slow portal, never a part of a page. An incremental run reads what was modified
+since the watermark less an overlap; the new watermark is the portal's clock from before the first page,
+never the newest row and never our own clock.
 """
 
 from __future__ import annotations
