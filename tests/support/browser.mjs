@@ -48,7 +48,7 @@ async function patiently(action) {
     try {
       return await action()
     } catch (error) {
-      if (Date.now() > deadline || !/context|detached|navigat/i.test(error.message)) throw error
+      if (Date.now() > deadline || !/context|detached|not attached|navigat/i.test(error.message)) throw error
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
@@ -59,6 +59,7 @@ async function inner({ frame = [] }) {
   for (const step of frame) {
     const element = await scope.waitForSelector(step, { state: 'attached' })
     scope = await element.contentFrame()
+    if (!scope) throw new Error('the frame was detached')
   }
   return scope
 }

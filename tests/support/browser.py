@@ -63,7 +63,7 @@ def missing() -> str | None:
 class Browser:
     """One browser process; `fresh()` gives each test its own clean profile and page."""
 
-    def __init__(self, timeout: float = 10.0) -> None:
+    def __init__(self, timeout: float = 30.0) -> None:
         settings = {"chromium": chromium_path(), "timeout": timeout * 1000}
         self._process = subprocess.Popen(
             [node_path() or "node", str(RUNNER), json.dumps(settings)],
