@@ -152,19 +152,6 @@ def due(session: Session, every: timedelta) -> list[int]:
     return list(session.scalars(sa.select(Portal.id).where(waits, ~open_run)))
 
 
-def unfollowed(session: Session, portal_id: int) -> list[SyncRun]:
-    """Finished runs after which metrics have not been computed yet."""
-    return list(
-        session.scalars(
-            sa.select(SyncRun).where(
-                SyncRun.portal_id == portal_id,
-                SyncRun.status == RunStatus.DONE,
-                SyncRun.followed_at.is_(None),
-            )
-        )
-    )
-
-
 def progress(session: Session, portal_id: int) -> RunProgress | None:
     """The newest run of a portal, for pages and `sync status`."""
     newest = sa.select(SyncRun).where(SyncRun.portal_id == portal_id).order_by(SyncRun.id.desc())

@@ -17,8 +17,7 @@ from core.database import Base, transaction
 from integration import installs, tokens
 from integration.connect import connect
 from integration.fields import DEFAULT_FIELDS
-from integration.models import Portal
-from integration.sync import runs
+from integration.models import Portal, RunStatus, SyncRun
 from segments.models import WritebackSettings
 
 DATA = {"seed": 1, "contacts": 56, "deals": 120, "dirty": True, "now": "2026-05-04T09:00:00+00:00"}
@@ -99,7 +98,12 @@ def finish(world: World, *, attempts: int = 12) -> None:
 
 def _done(world: World) -> bool:
     with world.runtime.sessions() as session:
-        return bool(runs.unfollowed(session, world.portal_id))
+        unfollowed = sa.exists().where(
+            SyncRun.portal_id == world.portal_id,
+            SyncRun.status == RunStatus.DONE,
+            SyncRun.followed_at.is_(None),
+        )
+        return bool(session.scalar(sa.select(unfollowed)))
 
 
 def write_all(world: World, *, attempts: int = 12) -> None:
