@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from core.bulk import bulk_work
 from core.database import transaction
 from core.errors import ServiceError
 from core.runtime import Runtime
@@ -80,7 +81,8 @@ def run_slice(
         portal = session.get_one(Portal, portal_id)
     try:
         work = _work(runtime, portal, run_id, owner, time.monotonic() + seconds)
-        more = _work_on(work)
+        with bulk_work:
+            more = _work_on(work)
     except LostLease:
         log.warning("sync run was taken over", extra={"portal": portal_id})
         return Slice(more=False)
