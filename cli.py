@@ -210,7 +210,7 @@ def best_client(name: str, json_: bool) -> None:
     """The contact with the highest LTV."""
     portal = _portal(name)
     with current().sessions() as session:
-        best = base.best_clients(session, portal.id, limit=1)
+        best = base.best_clients(session, portal.id)[:1]
     _print([{"contact_id": c.client_id, "ltv": c.ltv, "sales": c.sales} for c in best], json_=json_)
 
 

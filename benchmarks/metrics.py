@@ -18,10 +18,11 @@ TITLE = "Metrics of the whole base"
 SIZES = (1_000_000, 5_000_000)
 QUICK_SIZES = (5_000, 25_000)
 _BARE = """
-SELECT count(*), sum(n) FROM (
-    SELECT {client}, count(*) AS n, sum(opportunity), min(closed_on), max(closed_on) FROM deals
+SELECT count(*), sum(n), sum(total), min(first), max(last) FROM (
+    SELECT {client}, count(*) AS n, sum(base_amount) AS total,
+           min(closed_on) AS first, max(closed_on) AS last FROM deals
     WHERE portal_id = :portal_id AND stage_semantic = 'S' AND NOT is_recurring
-      AND deleted_at IS NULL AND {client} IS NOT NULL
+      AND deleted_at IS NULL AND {client} IS NOT NULL AND base_amount > 0
     GROUP BY {client}
 ) sales
 """

@@ -7,11 +7,13 @@ one client's deals are scattered over the table, as in a CRM that grew for years
 
 from __future__ import annotations
 
+from datetime import date
+
 import sqlalchemy as sa
 
 from core.database import transaction
 from core.runtime import Runtime
-from integration.models import Currency, Deal, Pipeline, Portal, PortalState
+from integration.models import Currency, CurrencyRate, Deal, Pipeline, Portal, PortalState
 
 CLIENT_ID = "local.bench.mirror"
 MEMBER_ID = "b" * 32
@@ -48,11 +50,13 @@ WITH client AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY closed_on, fate) AS id, * FROM deal
 )
 INSERT INTO deals (portal_id, bitrix_id, title, pipeline_id, stage_id, stage_semantic, opportunity,
-                   currency_id, contact_id, company_id, closed_on, created_at, updated_at)
+                   base_amount, currency_id, contact_id, company_id, closed_on, created_at, updated_at)
 SELECT :portal_id, id, 'Сделка ' || id, (id % 3)::int,
        CASE WHEN fate < 0.68 THEN 'WON' WHEN fate < 0.89 THEN 'LOSE' ELSE 'NEW' END,
        CASE WHEN fate < 0.68 THEN 'S' WHEN fate < 0.89 THEN 'F' ELSE 'P' END,
        CASE WHEN fate < 0.01 THEN -amount ELSE amount END,
+       CASE WHEN fate < 0.01 THEN -amount ELSE amount END
+           * CASE WHEN id % 20 = 0 THEN 81.5 ELSE 1 END,
        CASE WHEN id % 20 = 0 THEN 'USD' ELSE 'RUB' END,
        contact_id, CASE WHEN contact_id % 4 = 0 THEN contact_id / 40 + 1 END,
        closed_on, closed_on, closed_on
@@ -77,6 +81,9 @@ def provide(made: Runtime, contacts: int, deals: int) -> int:
         numbers = {"portal_id": portal.id, "contacts": contacts, "deals": deals}
         session.add(Currency(portal_id=portal.id, code="RUB", rate=1, is_base=True))
         session.add(Currency(portal_id=portal.id, code="USD", rate="81.5"))
+        session.add(
+            CurrencyRate(portal_id=portal.id, code="USD", day=date(2026, 1, 1), rate="81.5")
+        )
         session.add(Pipeline(portal_id=portal.id, bitrix_id=0, name="Продажи", is_default=True))
         session.flush()
         session.execute(sa.text("SELECT setseed(0.42)"))

@@ -275,34 +275,35 @@ class Lead(Mirrored, PersonName, Base):
 
 WON = "S"
 _SALE_CANDIDATE = "stage_semantic = 'S' AND NOT is_recurring AND deleted_at IS NULL"
-_SALE_COLUMNS = (
-    *("opportunity", "currency_id", "closed_on", "moved_at", "pipeline_id", "bitrix_id"),
-)
+_SALE_COLUMNS = (*("base_amount", "closed_on", "moved_at", "pipeline_id", "bitrix_id"),)
+
+
+def _sales_index(what: str, client: str, sign: str) -> sa.Index:
+    return sa.Index(
+        f"ix_deals_{what}_by_{client}",
+        "portal_id",
+        f"{client}_id",
+        postgresql_include=_SALE_COLUMNS,
+        postgresql_where=sa.text(f"{_SALE_CANDIDATE} AND {client}_id IS NOT NULL AND {sign}"),
+    )
 
 
 class Deal(Mirrored, Base):
     """A deal. `contact_id` is its primary contact; all of them are in DealContact.
 
-    The two covering indexes hold exactly what the default metrics need, so that a recompute reads
-    no table pages.
+    `base_amount` is its amount in the portal's base currency (`integration.sync.prices`).
+
+    The covering indexes hold exactly what the default metrics need, so that a recompute reads no table
+    pages: purchases and refunds apart, because they are added up apart.
     """
 
     __tablename__ = "deals"
     __table_args__ = (
-        sa.Index(
-            "ix_deals_sales_by_contact",
-            "portal_id",
-            "contact_id",
-            postgresql_include=_SALE_COLUMNS,
-            postgresql_where=sa.text(f"{_SALE_CANDIDATE} AND contact_id IS NOT NULL"),
+        *(
+            _sales_index("purchases", client, "base_amount > 0")
+            for client in ("contact", "company")
         ),
-        sa.Index(
-            "ix_deals_sales_by_company",
-            "portal_id",
-            "company_id",
-            postgresql_include=_SALE_COLUMNS,
-            postgresql_where=sa.text(f"{_SALE_CANDIDATE} AND company_id IS NOT NULL"),
-        ),
+        *(_sales_index("refunds", client, "base_amount < 0") for client in ("contact", "company")),
         sa.Index("ix_deals_contact", "portal_id", "contact_id"),
         sa.Index("ix_deals_company", "portal_id", "company_id"),
     )
@@ -314,6 +315,7 @@ class Deal(Mirrored, Base):
     type_id: Mapped[str | None] = mapped_column(sa.Text)
     opportunity: Mapped[Decimal] = mapped_column(Money, server_default="0")
     currency_id: Mapped[str | None] = mapped_column(sa.Text)
+    base_amount: Mapped[Decimal | None] = mapped_column(Money)
     company_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     contact_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     lead_id: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -432,6 +434,16 @@ class Currency(OfPortal, Base):
     name: Mapped[str | None] = mapped_column(sa.Text)
     rate: Mapped[Decimal] = mapped_column(sa.Numeric(24, 10))
     is_base: Mapped[bool] = mapped_column(server_default=sa.false())
+
+
+class CurrencyRate(OfPortal, Base):
+    """The rate a currency had on a day, kept for good: what deals closed on it are converted at."""
+
+    __tablename__ = "currency_rates"
+
+    code: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    rate: Mapped[Decimal] = mapped_column(sa.Numeric(24, 10))
 
 
 class PortalUser(OfPortal, Base):

@@ -64,7 +64,7 @@ class NamedChange:
 
 _TABLES: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
 _NOTHING = BaseTotals(
-    clients=0, buyers=0, repeat_buyers=0, sales=0, revenue=Decimal(0), turnover=Decimal(0)
+    clients=0, buyers=0, repeat_buyers=0, sales=0, revenue=Decimal(0), turnover=Decimal(0), best=[]
 )
 
 
@@ -75,24 +75,23 @@ def glance(session: Session, portal_id: int) -> list[Glance]:
     return [_glance(session, portal, kind, computed) for kind in ClientKind]
 
 
-def best_clients(session: Session, portal_id: int, limit: int = 5) -> list[BestClient]:
-    """The most valuable contacts and companies, by LTV."""
-    found = session.execute(
-        sa.select(
-            ClientMetrics.kind,
-            ClientMetrics.client_id,
-            ClientMetrics.ltv,
-            ClientMetrics.sales,
-            ClientMetrics.last_sale_on,
+def best_clients(session: Session, portal_id: int) -> list[BestClient]:
+    """The most valuable contacts, by LTV; as many as the totals keep."""
+    kind = ClientKind.CONTACT
+    total = session.get(BaseTotals, (portal_id, kind)) or _NOTHING
+    found = session.scalars(
+        sa.select(ClientMetrics)
+        .where(
+            ClientMetrics.portal_id == portal_id,
+            ClientMetrics.kind == kind,
+            ClientMetrics.client_id.in_(total.best),
         )
-        .where(ClientMetrics.portal_id == portal_id, ClientMetrics.kind == ClientKind.CONTACT)
         .order_by(ClientMetrics.ltv.desc(), ClientMetrics.client_id)
-        .limit(limit)
     ).all()
-    names = _names(session, portal_id, ClientKind.CONTACT, [row.client_id for row in found])
+    names = _names(session, portal_id, kind, total.best)
     return [
         BestClient(
-            ClientKind(row.kind),
+            kind,
             row.client_id,
             names.get(row.client_id) or f"#{row.client_id}",
             row.ltv,

@@ -15,7 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.models import Company, Currency, Deal, DealContact, Pipeline, Status
+from integration.models import Company, Deal, DealContact, Pipeline, Status
+from integration.sync import prices
 from segments import sales
 from segments.models import ClientKind
 from segments.sales import Rule
@@ -53,7 +54,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One deal. `credited` is what it adds to the LTV; in base currency like `base_amount`."""
+    """One deal. `credited` is what it adds to the LTV; in base currency like `base_amount`.
+
+    `rate_day` is the day of the rate it was converted at: after `day` when no older rate is known.
+    """
 
     deal_id: int
     title: str | None
@@ -63,6 +67,7 @@ class Line:
     amount: Decimal
     currency: str
     rate: Decimal | None
+    rate_day: date | None
     base_amount: Decimal | None
     credited: Decimal | None
     contact_id: int | None
@@ -194,8 +199,9 @@ def _explained(rule: Rule, client: Client) -> sa.Select[tuple[object, ...]]:
             sa.func.coalesce(Status.name, Deal.stage_id).label("stage"),
             Deal.opportunity.label("amount"),
             currency.label("currency"),
-            sa.case((currency != rule.base_currency, Currency.rate)).label("rate"),
-            sales.base_amount(rule).label("base_amount"),
+            sa.case((currency != rule.base_currency, _snapshot("rate"))).label("rate"),
+            sa.case((currency != rule.base_currency, _snapshot("day"))).label("rate_day"),
+            Deal.base_amount,
             credit.c.amount.label("credited"),
             Deal.contact_id,
             _verdict(rule, client, credit).label("verdict"),
@@ -215,11 +221,16 @@ def _explained(rule: Rule, client: Client) -> sa.Select[tuple[object, ...]]:
             ),
         )
     )
-    return sales.with_rates(query, rule).where(
+    return query.where(
         Deal.portal_id == rule.portal_id,
         Deal.deleted_at.is_(None),
         _concerns(rule, client),
     )
+
+
+def _snapshot(column: str) -> sa.ColumnElement[Any]:
+    deals = Deal.__tablename__
+    return sa.literal_column(prices.snapshot_sql(deals, column, f"{deals}.portal_id"))
 
 
 def _concerns(rule: Rule, client: Client) -> sa.ColumnElement[bool]:

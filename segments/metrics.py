@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from integration.models import ChangedClient
-from segments import totals
+from segments import swap, totals
 from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.sales import Rule, credited, rule_of
 
@@ -27,7 +27,7 @@ _VALUES = ("ltv", "sales", "average_check", "first_sale_on", "last_sale_on", "me
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a computation did: clients with sales it looked at, rows it changed, seconds it took."""
+    """What a computation did: clients with sales it looked at, rows it wrote, seconds it took."""
 
     clients: int
     changed: int
@@ -39,24 +39,25 @@ def compute_all(session: Session, portal_id: int) -> Outcome:
     _wait_for_others(session, portal_id)
     rule = rule_of(session, portal_id)
     started = time.perf_counter()
-    results = [_store_all(session, rule, kind) for kind in ClientKind]
+    rows = swap.replace(session, portal_id, [worth(rule, kind, None) for kind in ClientKind])
     session.execute(sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id))
     totals.recount(session, portal_id)
-    return _finish(session, rule, results, started)
+    return _finish(session, rule, [(rows, rows)], started)
 
 
 def compute_changed(session: Session, portal_id: int) -> Outcome:
-    """Recompute the clients whose deals changed since the last computation."""
+    """Recompute the clients whose deals changed since the last computation; all if there was none."""
     _wait_for_others(session, portal_id)
+    if session.get(MetricsRun, portal_id) is None:
+        return compute_all(session, portal_id)
     rule = rule_of(session, portal_id)
     started = time.perf_counter()
     taken = sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id)
     rows = session.execute(taken.returning(ChangedClient.kind, ChangedClient.client_id)).all()
-    with totals.kept(session, portal_id, [(kind, client_id) for kind, client_id in rows]):
-        results = [
-            _store_some(session, rule, kind, [some for found, some in rows if found == kind])
-            for kind in ClientKind
-        ]
+    results = [
+        _store_some(session, rule, kind, [some for found, some in rows if found == kind])
+        for kind in ClientKind
+    ]
     return _finish(session, rule, results, started)
 
 
@@ -67,29 +68,50 @@ def is_stale(session: Session, portal_id: int) -> bool:
 
 
 def worth(rule: Rule, kind: ClientKind, client_ids: Collection[int] | None) -> sa.Select[Any]:
-    """The select of all metrics, one row per client with a sale."""
-    sale = credited(rule, kind, client_ids).subquery("sale")
-    positive = sale.c.amount > 0
-    number = sa.func.count().filter(positive)
-    first = sa.func.min(sale.c.sold_on).filter(positive)
-    last = sa.func.max(sale.c.sold_on).filter(positive)
-    gap = sa.cast(last - first, sa.Numeric) / sa.func.nullif(number - 1, 0)
+    """The select of all metrics, one row per client with a sale or a refund.
+
+    Purchases and refunds are added up apart and joined: twice as fast as one pass over both that asks
+    the sign of each amount in every sum.
+    """
+    paid = _added_up(rule, kind, client_ids, "paid", above_zero=True)
+    refunded = _added_up(rule, kind, client_ids, "refunded", above_zero=False)
+    gap = sa.cast(paid.c.last_on - paid.c.first_on, sa.Numeric) / sa.func.nullif(
+        paid.c.number - 1, 0
+    )
+    return sa.select(
+        sa.literal(rule.portal_id).label("portal_id"),
+        sa.literal(kind.value).label("kind"),
+        sa.func.coalesce(paid.c.client_id, refunded.c.client_id).label("client_id"),
+        (sa.func.coalesce(paid.c.total, 0) + sa.func.coalesce(refunded.c.total, 0)).label("ltv"),
+        sa.func.coalesce(paid.c.number, 0).label("sales"),
+        sa.func.round(paid.c.total / paid.c.number, 2).label("average_check"),
+        paid.c.first_on.label("first_sale_on"),
+        paid.c.last_on.label("last_sale_on"),
+        sa.func.round(gap, 2).label("mean_gap_days"),
+    ).select_from(paid.join(refunded, paid.c.client_id == refunded.c.client_id, full=True))
+
+
+def _added_up(
+    rule: Rule,
+    kind: ClientKind,
+    client_ids: Collection[int] | None,
+    name: str,
+    *,
+    above_zero: bool,
+) -> sa.Subquery:
+    sale = credited(rule, kind, client_ids).subquery()
+    zero: sa.ColumnElement[Any] = sa.literal_column("0")  # as the covering indexes say it
     return (
         sa.select(
-            sa.literal(rule.portal_id).label("portal_id"),
-            sa.literal(kind.value).label("kind"),
             sale.c.client_id,
-            sa.func.sum(sale.c.amount).label("ltv"),
-            number.label("sales"),
-            sa.func.round(
-                sa.func.sum(sale.c.amount).filter(positive) / sa.func.nullif(number, 0), 2
-            ).label("average_check"),
-            first.label("first_sale_on"),
-            last.label("last_sale_on"),
-            sa.func.round(gap, 2).label("mean_gap_days"),
+            sa.func.sum(sale.c.amount).label("total"),
+            sa.func.count().label("number"),
+            sa.func.min(sale.c.sold_on).label("first_on"),
+            sa.func.max(sale.c.sold_on).label("last_on"),
         )
+        .where(sale.c.amount > zero if above_zero else sale.c.amount < zero)
         .group_by(sale.c.client_id)
-        .having(sa.func.count().filter(sale.c.amount != 0) > 0)
+        .subquery(name)
     )
 
 
@@ -99,74 +121,51 @@ def _wait_for_others(session: Session, portal_id: int) -> None:
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(*key)))
 
 
-def _store_all(session: Session, rule: Rule, kind: ClientKind) -> tuple[int, int]:
-    """Replace what differs; returns (clients with sales, rows changed).
-
-    The aggregate goes into a table of its own first: only so may it use several cores, and rows that
-    stay the same are found by one join instead of a conflict each.
-    """
-    made = sa.CreateTableAs(worth(rule, kind, None), "fresh_metrics", temporary=True)
-    fresh = made.table
-    session.execute(sa.text("DROP TABLE IF EXISTS fresh_metrics"))
-    session.execute(made)
-    session.execute(sa.text("ANALYZE fresh_metrics"))
-    stored: Any = ClientMetrics.__table__
-    mine = (stored.c.portal_id == rule.portal_id, stored.c.kind == kind.value)
-    gone = session.execute(
-        sa.delete(stored).where(*mine, ~sa.exists().where(fresh.c.client_id == stored.c.client_id))
-    )
-    rows = sa.select(*fresh.c)
-    put = insert(stored).from_select([column.name for column in fresh.c], rows)
-    if session.scalar(sa.select(sa.exists().where(*mine))):
-        same = sa.and_(*mine, stored.c.client_id == fresh.c.client_id)
-        differing = rows.outerjoin(stored, same).where(_differs(fresh.c))
-        put = insert(stored).from_select([column.name for column in fresh.c], differing)
-        put = put.on_conflict_do_update(
-            index_elements=["portal_id", "kind", "client_id"],
-            set_={name: put.excluded[name] for name in _VALUES},
-        )
-    written = session.execute(put, execution_options={"preserve_rowcount": True})
-    clients = session.scalar(sa.select(sa.func.count()).select_from(fresh)) or 0
-    session.execute(sa.text("DROP TABLE fresh_metrics"))
-    changed: int = gone.rowcount + written.rowcount  # type: ignore[attr-defined]
-    return (clients, changed)
-
-
 def _store_some(
     session: Session, rule: Rule, kind: ClientKind, client_ids: Collection[int]
 ) -> tuple[int, int]:
-    """The same for these clients, in one statement."""
+    """The same for these clients, in one statement, which also tells how the totals of the base move."""
     if not client_ids:
         return (0, 0)
+    stored: Any = ClientMetrics.__table__
+    these = sa.any_(sa.literal(list(client_ids), sa.ARRAY(sa.BigInteger)))
+    mine = (stored.c.portal_id == rule.portal_id, stored.c.kind == kind.value)
+    before = sa.select(stored).where(*mine, stored.c.client_id == these).cte("before")
     fresh = worth(rule, kind, client_ids).cte("fresh").prefix_with("MATERIALIZED")
-    put = insert(ClientMetrics).from_select(
-        [column.name for column in fresh.c], sa.select(*fresh.c)
+    same = before.c.client_id == fresh.c.client_id
+    put = insert(stored).from_select(
+        [column.name for column in fresh.c],
+        sa.select(*fresh.c).outerjoin(before, same).where(_differs(before.c, fresh.c)),
     )
     put = put.on_conflict_do_update(
         index_elements=["portal_id", "kind", "client_id"],
         set_={name: put.excluded[name] for name in _VALUES},
-        where=_differs(put.excluded),
+    )
+    gone = sa.delete(stored).where(
+        *mine,
+        stored.c.client_id.in_(sa.select(before.c.client_id).where(~sa.exists().where(same))),
     )
     written = put.returning(sa.literal(1)).cte("written")
-    gone = sa.delete(ClientMetrics).where(
-        ClientMetrics.portal_id == rule.portal_id,
-        ClientMetrics.kind == kind.value,
-        ~sa.exists().where(fresh.c.client_id == ClientMetrics.client_id),
-        ClientMetrics.client_id == sa.any_(sa.literal(list(client_ids), sa.ARRAY(sa.BigInteger))),
-    )
     removed = gone.returning(sa.literal(1)).cte("removed")
+    now, was = sa.select(*totals.sums(fresh)).subquery(), sa.select(*totals.sums(before)).subquery()
     counts = sa.select(
-        sa.select(sa.func.count()).select_from(fresh).scalar_subquery(),
-        sa.select(sa.func.count()).select_from(written).scalar_subquery(),
-        sa.select(sa.func.count()).select_from(removed).scalar_subquery(),
-    )
-    clients, put_rows, removed_rows = session.execute(counts).one()
+        *(_count_of(made) for made in (fresh, written, removed)),
+        sa.func.array(totals.highest(fresh).scalar_subquery(), type_=sa.ARRAY(sa.BigInteger)),
+        *(now.c[column.name] - column for column in was.c),
+    ).select_from(now.join(was, sa.true()))
+    counted: Any = session.execute(counts).one()
+    clients, put_rows, removed_rows, highest, *differences = counted
+    gained = dict(zip(was.c.keys(), differences, strict=True))
+    totals.move(session, rule.portal_id, kind, gained, client_ids, highest)
     return (clients, put_rows + removed_rows)
 
 
-def _differs(fresh: Any) -> sa.ColumnElement[bool]:
-    table = ClientMetrics.__table__
-    return sa.tuple_(*(table.c[name] for name in _VALUES)).is_distinct_from(
+def _count_of(rows: sa.CTE) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(rows).scalar_subquery()
+
+
+def _differs(before: Any, fresh: Any) -> sa.ColumnElement[bool]:
+    return sa.tuple_(*(before[name] for name in _VALUES)).is_distinct_from(
         sa.tuple_(*(fresh[name] for name in _VALUES))
     )
 

@@ -52,26 +52,23 @@ class ClientKind(StrEnum):
     COMPANY = "company"
 
 
-class ClientMetrics(OfPortal, Base):
+class ClientMetrics(Base):
     """What one client with sales is worth to date, in the portal's base currency.
 
     A client without a row has no sales: LTV 0, no average check. `sales`, dates and the average
     check count positive amounts only; `ltv` nets the negative ones.
+
+    Each portal has a partition of its own, which a full recompute builds anew (`segments.swap`); so the
+    table has no foreign key and no second index: each would cost more than computing the rows. A trigger
+    of `portals` deletes them with their portal.
     """
 
     __tablename__ = "client_metrics"
-    __table_args__ = (
-        sa.Index(
-            "ix_client_metrics_best",
-            "portal_id",
-            sa.text("ltv DESC"),
-            "client_id",
-            postgresql_where=sa.text("kind = 'contact'"),  # the only ones listed by value
-        ),
-    )
+    __table_args__ = {"postgresql_partition_by": "LIST (portal_id)"}  # noqa: RUF012 - SQLAlchemy's name
 
+    portal_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
-    client_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    client_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     ltv: Mapped[Decimal] = mapped_column(Money)
     sales: Mapped[int]
     average_check: Mapped[Decimal | None] = mapped_column(Money)
@@ -83,7 +80,8 @@ class ClientMetrics(OfPortal, Base):
 class BaseTotals(OfPortal, Base):
     """Sums over all clients of one kind: of `client_metrics`, and how many the mirror had.
 
-    `turnover` and `sales` are of positive amounts; `revenue` nets the negative ones.
+    `turnover` and `sales` are of positive amounts; `revenue` nets the negative ones. `best` holds the
+    clients with the highest LTV, best first.
     """
 
     __tablename__ = "base_totals"
@@ -95,6 +93,7 @@ class BaseTotals(OfPortal, Base):
     sales: Mapped[int] = mapped_column(sa.BigInteger)
     revenue: Mapped[Decimal] = mapped_column(Money)
     turnover: Mapped[Decimal] = mapped_column(Money)
+    best: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger), server_default="{}")
 
 
 class MetricsRun(OfPortal, Base):

@@ -1,7 +1,7 @@
 """What counts as a sale on a portal: its rule compiled into one select, used by everyone who needs sales.
 
 A sale is a won deal of the included pipelines that is not a recurring template. Its amount is
-in the portal's base currency, rounded to two digits deal by deal, so that a client's LTV is exactly the
+the deal's `base_amount`, rounded to two digits deal by deal, so that a client's LTV is exactly the
 sum of the lines shown to explain it. Definitions: docs/metrics.md.
 """
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from integration.models import WON, Company, Currency, Deal, DealContact, Portal, StageMove
+from integration.models import WON, Company, Deal, DealContact, Portal, StageMove
 from segments.models import ClientKind, ContactMode, DateSource, SaleRule
 
 TWO_DIGITS = 2
@@ -28,7 +27,6 @@ class Rule:
     portal_id: int
     base_currency: str
     utc_offset_minutes: int
-    rates: tuple[tuple[str, Decimal], ...] = ()
     version: int = 1
     pipelines: tuple[int, ...] | None = None
     date_source: DateSource = DateSource.CLOSED
@@ -40,8 +38,7 @@ def rule_of(session: Session, portal_id: int) -> Rule:
     """The portal's rule, or the default one when the admin never changed it."""
     portal = session.get_one(Portal, portal_id)
     stored = session.get(SaleRule, portal_id)
-    base = portal.base_currency or "RUB"
-    facts = (portal_id, base, portal.utc_offset_minutes, _rates(session, portal_id, base))
+    facts = (portal_id, portal.base_currency or "RUB", portal.utc_offset_minutes)
     if stored is None:
         return Rule(*facts)
     return Rule(
@@ -52,15 +49,6 @@ def rule_of(session: Session, portal_id: int) -> Rule:
         date_field=stored.date_field,
         contact_mode=ContactMode(stored.contact_mode),
     )
-
-
-def _rates(session: Session, portal_id: int, base: str) -> tuple[tuple[str, Decimal], ...]:
-    found = session.execute(
-        sa.select(Currency.code, Currency.rate)
-        .where(Currency.portal_id == portal_id, Currency.code != base)
-        .order_by(Currency.code)
-    )
-    return tuple((code, rate) for code, rate in found)
 
 
 def is_sale(rule: Rule) -> sa.ColumnElement[bool]:
@@ -76,19 +64,6 @@ def is_sale(rule: Rule) -> sa.ColumnElement[bool]:
     return sa.and_(*conditions)
 
 
-def base_amount(rule: Rule) -> sa.SQLColumnExpression[Any]:
-    """The deal's amount in base currency; NULL when its currency has no rate.
-
-    The few rates are written into the statement: looking each up would cost more than the sum.
-    """
-    in_base = sa.or_(Deal.currency_id == rule.base_currency, Deal.currency_id.is_(None))
-    foreign = (
-        (Deal.currency_id == code, sa.func.round(Deal.opportunity * rate, TWO_DIGITS))
-        for code, rate in rule.rates
-    )
-    return sa.case((in_base, Deal.opportunity), *foreign)
-
-
 def sold_on(rule: Rule) -> sa.SQLColumnExpression[Any]:
     """The day of the sale in the portal's time zone."""
     match rule.date_source:
@@ -102,18 +77,13 @@ def sold_on(rule: Rule) -> sa.SQLColumnExpression[Any]:
             return sa.func.coalesce(_custom_day(rule), Deal.closed_on)
 
 
-def with_rates(query: sa.Select[Any], rule: Rule) -> sa.Select[Any]:
-    """Join the currencies, to show their rates."""
-    rates = sa.and_(Currency.portal_id == rule.portal_id, Currency.code == Deal.currency_id)
-    return query.outerjoin(Currency, rates)
-
-
 def credited(
     rule: Rule, kind: ClientKind, client_ids: Iterable[int] | None = None
 ) -> sa.Select[Any]:
     """One row per sale and credited client: client_id, sold_on, amount, deal_id.
 
-    `client_ids` narrows it to these clients; everything else stays the same.
+    `amount` is NULL when the deal's currency has no rate. `client_ids` narrows it to these clients;
+    everything else stays the same.
     """
     many = kind is ClientKind.CONTACT and rule.contact_mode is not ContactMode.PRIMARY
     client: sa.SQLColumnExpression[Any]
@@ -121,7 +91,7 @@ def credited(
         client = DealContact.contact_id
     else:
         client = Deal.contact_id if kind is ClientKind.CONTACT else Deal.company_id
-    amount = _share(rule) if many else base_amount(rule)
+    amount = _share(rule) if many else Deal.base_amount
     columns: list[Any] = [
         client.label("client_id"),
         sold_on(rule).label("sold_on"),
@@ -152,7 +122,7 @@ def _own_companies(rule: Rule) -> sa.Select[Any]:
 
 def _share(rule: Rule) -> sa.SQLColumnExpression[Any]:
     """What one of a deal's contacts gets: all of it, or an equal part with the rest to the primary."""
-    whole = base_amount(rule)
+    whole = Deal.base_amount
     if rule.contact_mode is ContactMode.FULL:
         return whole
     others = aliased(DealContact)

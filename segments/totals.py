@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,13 +12,15 @@ from sqlalchemy.orm import Session
 from integration.models import Company, Contact
 from segments.models import BaseTotals, ClientKind, ClientMetrics
 
-Sums = dict[str, Any]
+BEST = 5
 
 
 def recount(session: Session, portal_id: int) -> None:
     """Everything from the rows themselves."""
     for kind in ClientKind:
-        values = _sums(session, portal_id, kind) | {"clients": _clients(session, portal_id, kind)}
+        values = dict(session.execute(_all_sums(portal_id, kind)).mappings().one())
+        values["clients"] = _clients(session, portal_id, kind)
+        values["best"] = _best(session, portal_id, kind)
         put = insert(BaseTotals).values(portal_id=portal_id, kind=kind.value, **values)
         session.execute(
             put.on_conflict_do_update(index_elements=["portal_id", "kind"], set_=values)
@@ -29,46 +30,61 @@ def recount(session: Session, portal_id: int) -> None:
 def recount_clients(session: Session, portal_id: int) -> None:
     """How many clients the mirror has now; the sums stay."""
     for kind in ClientKind:
-        clients = _clients(session, portal_id, kind)
-        session.execute(_update(portal_id, kind).values(clients=clients))
+        total = session.get(BaseTotals, (portal_id, kind.value), populate_existing=True)
+        if total is not None:
+            total.clients = _clients(session, portal_id, kind)
+    session.flush()
 
 
-@contextmanager
-def kept(session: Session, portal_id: int, touched: Iterable[tuple[str, int]]) -> Iterator[None]:
-    """Bring the sums up to what the block does to the metrics of these clients, and of no others."""
-    ids: dict[ClientKind, list[int]] = {kind: [] for kind in ClientKind}
-    for kind, client_id in touched:
-        ids[ClientKind(kind)].append(client_id)
-    before = {kind: _sums(session, portal_id, kind, some) for kind, some in ids.items() if some}
-    yield
-    for known, was in before.items():
-        now = _sums(session, portal_id, known, ids[known])
-        gained = {name: getattr(BaseTotals, name) + now[name] - was[name] for name in was}
-        put = _update(portal_id, known).values(gained).returning(BaseTotals.kind)
-        if session.scalar(put) is None:  # never counted before
-            recount(session, portal_id)
-            break
+def move(
+    session: Session,
+    portal_id: int,
+    kind: ClientKind,
+    gained: Mapping[str, Any],
+    touched: Collection[int],
+    highest_touched: Collection[int],
+) -> None:
+    """Add what the metrics of the touched clients have gained, and see whether any is among the best now."""
+    total = session.get_one(BaseTotals, (portal_id, kind.value), populate_existing=True)
+    for name, more in gained.items():
+        setattr(total, name, getattr(total, name) + more)
+    fell = set(total.best).intersection(touched)  # somebody untouched may be better now
+    among = None if fell else [*total.best, *highest_touched]
+    total.best = _best(session, portal_id, kind, among)
+    session.flush()
 
 
-def _update(portal_id: int, kind: ClientKind) -> sa.Update:
-    return sa.update(BaseTotals).where(BaseTotals.portal_id == portal_id, BaseTotals.kind == kind)
-
-
-def _sums(
-    session: Session, portal_id: int, kind: ClientKind, client_ids: Sequence[int] | None = None
-) -> Sums:
-    row = ClientMetrics
-    query = sa.select(
+def sums(rows: sa.FromClause) -> list[sa.Label[Any]]:
+    """The sums of the totals over rows of metrics."""
+    row = rows.c
+    return [
         sa.func.count().filter(row.sales > 0).label("buyers"),
         sa.func.count().filter(row.sales > 1).label("repeat_buyers"),
         sa.func.coalesce(sa.func.sum(row.sales), 0).label("sales"),
         sa.func.coalesce(sa.func.sum(row.ltv), 0).label("revenue"),
         sa.func.coalesce(sa.func.sum(row.average_check * row.sales), 0).label("turnover"),
-    ).where(row.portal_id == portal_id, row.kind == kind)
+    ]
+
+
+def _all_sums(portal_id: int, kind: ClientKind) -> sa.Select[Any]:
+    rows: Any = ClientMetrics.__table__
+    return sa.select(*sums(rows)).where(rows.c.portal_id == portal_id, rows.c.kind == kind)
+
+
+def highest(rows: sa.FromClause) -> sa.Select[Any]:
+    """The select of the clients with the highest LTV of these rows of metrics."""
+    row = rows.c
+    return sa.select(row.client_id).order_by(row.ltv.desc(), row.client_id).limit(BEST)
+
+
+def _best(
+    session: Session, portal_id: int, kind: ClientKind, client_ids: Collection[int] | None = None
+) -> list[int]:
+    rows: Any = ClientMetrics.__table__
+    query = highest(rows).where(rows.c.portal_id == portal_id, rows.c.kind == kind)
     if client_ids is not None:
-        some = sa.literal(list(client_ids), sa.ARRAY(sa.BigInteger))
-        query = query.where(row.client_id == sa.any_(some))
-    return dict(session.execute(query).mappings().one())
+        query = query.where(rows.c.client_id.in_(client_ids))
+    return list(session.scalars(query))
 
 
 def _clients(session: Session, portal_id: int, kind: ClientKind) -> int:

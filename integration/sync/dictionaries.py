@@ -21,6 +21,7 @@ from integration.bitrix.errors import UnexpectedAnswer
 from integration.models import Currency, CustomField, Pipeline, Portal, PortalUser, Status
 from integration.rules import values
 from integration.rules.custom import FieldType
+from integration.sync import prices
 from integration.sync.entities import BY_NAME, CARDS, EntitySpec
 
 _LIST: dict[str, tuple[str, dict[str, Any]]] = {
@@ -103,7 +104,10 @@ def _store(session: Session, portal_id: int, read_rows: Dictionaries) -> None:
     )
     base = next((row["code"] for row in currencies if row["is_base"]), None)
     portal = session.get_one(Portal, portal_id)
+    new_base = base is not None and base != portal.base_currency
     portal.base_currency = base or portal.base_currency
+    session.flush()
+    prices.keep_rates(session, portal_id, read_rows.read_at.date(), new_base=new_base)
     offset = read_rows.read_at.utcoffset()
     if offset is not None:
         portal.utc_offset_minutes = int(offset.total_seconds() // 60)

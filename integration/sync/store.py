@@ -20,7 +20,10 @@ from sqlalchemy.orm import Session
 from core.database import copy_rows, recordset
 from integration.models import Address, ChangedClient, Deal, DealContact, QuarantinedRow
 from integration.rules.mapping import MirrorRow
+from integration.sync import prices
 from integration.sync.entities import DEALS, EntitySpec
+
+_COMPUTED = {"base_amount": prices.amount_sql("incoming")}  # columns the database fills itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def quarantine(
 
 @cache
 def _columns(spec: EntitySpec) -> tuple[str, ...]:
-    outside = {"portal_id", "bitrix_id", "row_hash", "synced_at", "deleted_at"}
+    outside = {"portal_id", "bitrix_id", "row_hash", "synced_at", "deleted_at", *_COMPUTED}
     return tuple(c.name for c in spec.columns if c.name not in outside)
 
 
@@ -118,11 +121,12 @@ def _line(row: MirrorRow) -> str:
 def _upsert(spec: EntitySpec) -> sa.TextClause:
     """Returns (bitrix_id, whether the row is new) of every row it wrote."""
     table, columns = spec.table_name, ("bitrix_id", "row_hash", *_columns(spec))
-    listed = ", ".join(columns)
-    assigned = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+    computed = {c.name: _COMPUTED[c.name] for c in spec.columns if c.name in _COMPUTED}
+    listed, selected = ", ".join([*columns, *computed]), ", ".join([*columns, *computed.values()])
+    assigned = ", ".join(f"{name} = excluded.{name}" for name in [*columns[1:], *computed])
     return sa.text(  # names are of our own tables
         f"INSERT INTO {table} (portal_id, {listed}) "
-        f"SELECT :portal_id, {listed} FROM {recordset(spec.columns, columns)} "
+        f"SELECT :portal_id, {selected} FROM {recordset(spec.columns, columns)} "
         f"ON CONFLICT (portal_id, bitrix_id) DO UPDATE SET {assigned}, "
         "synced_at = now(), deleted_at = NULL "
         f"WHERE ({table}.row_hash <> excluded.row_hash OR {table}.deleted_at IS NOT NULL) "

@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from integration.models import (
     Company,
     Contact,
     Currency,
+    CurrencyRate,
     Deal,
     DealContact,
     Pipeline,
@@ -19,6 +21,7 @@ from integration.models import (
     PortalState,
     Status,
 )
+from integration.sync import prices
 from segments import metrics
 
 ANNA, BORIS, ROMASHKA, OURS = 11, 12, 21, 22
@@ -51,6 +54,7 @@ class CardPortal:
                 Pipeline(**of, bitrix_id=3, name="Тендеры", sort=20),
                 Currency(**of, code="RUB", rate=Decimal(1), is_base=True),
                 Currency(**of, code="USD", rate=Decimal("90.4512")),
+                CurrencyRate(**of, code="USD", day=date(2026, 1, 1), rate=Decimal("90.4512")),
                 Company(**of, bitrix_id=ROMASHKA, title="ООО «Ромашка»"),
                 Company(**of, bitrix_id=OURS, title="Наша фирма", is_my_company=True),
                 Contact(**of, bitrix_id=ANNA, name="Анна", last_name="Ветрова"),
@@ -98,10 +102,17 @@ class CardPortal:
             )
             for position, contact in enumerate(contacts)
         )
-        self.session.flush()
+        self.price()
         return self._deals
+
+    def price(self) -> None:
+        """What storing a deal does: its amount in base currency."""
+        self.session.flush()
+        amount = prices.amount_sql(Deal.__tablename__)
+        statement = f"UPDATE deals SET base_amount = {amount} WHERE portal_id = :portal_id"
+        self.session.execute(sa.text(statement), {"portal_id": self.id})
 
     def compute(self) -> None:
         """Store the metrics."""
-        self.session.flush()
+        self.price()
         metrics.compute_all(self.session, self.id)
