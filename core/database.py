@@ -1,4 +1,4 @@
-"""The database: declarative base, engine, sessions, and two ways for many rows at once."""
+"""The database: declarative base, engine, sessions, and a way for many rows at once."""
 
 from __future__ import annotations
 
@@ -55,20 +55,6 @@ def transaction(sessions: SessionFactory) -> Iterator[Session]:
         yield session
 
 
-def copy_rows(
-    session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> None:
-    """Bulk-load tuples in column order with COPY, inside the session's transaction.
-
-    Some 8 times faster than executemany of dicts through the ORM.
-    """
-    raw: Any = session.connection().connection.driver_connection
-    quoted = ", ".join(f'"{column}"' for column in columns)
-    with raw.cursor() as cursor, cursor.copy(f'COPY "{table}" ({quoted}) FROM STDIN') as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
 def recordset(columns: Iterable[KeyedColumnElement[Any]], names: Sequence[str]) -> str:
     """A FROM item: the rows of the statement's parameter `rows`, typed as these columns are.
 
@@ -78,6 +64,12 @@ def recordset(columns: Iterable[KeyedColumnElement[Any]], names: Sequence[str]) 
     types = {column.key: column.type.compile(_DIALECT) for column in columns}
     listed = ", ".join(f'"{name}" {types[name]}' for name in names)
     return f"json_to_recordset(CAST(:rows AS json)) AS incoming({listed})"
+
+
+def any_of(ids: Iterable[int]) -> sa.CollectionAggregate[Any]:
+    """For `column == any_of(ids)`: the ids travel as one text, as an array of parameters costs twenty times more."""
+    listed = "{" + ",".join(map(str, ids)) + "}"
+    return sa.any_(sa.cast(sa.literal(listed, sa.Text), sa.ARRAY(sa.BigInteger)))
 
 
 def document(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -8,16 +8,19 @@ sum of the lines shown to explain it. Definitions: docs/metrics.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from core.database import any_of
 from integration.models import WON, Company, Deal, DealContact, Portal, StageMove
+from segments import references
 from segments.models import ClientKind, ContactMode, DateSource, SaleRule
 
 TWO_DIGITS = 2
+_DAY = r"^[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,13 @@ class Rule:
 
 
 def rule_of(session: Session, portal_id: int) -> Rule:
-    """The portal's rule, or the default one when the admin never changed it."""
+    """The portal's rule in effect, or the default one when the admin never changed it."""
     portal = session.get_one(Portal, portal_id)
     stored = session.get(SaleRule, portal_id)
     facts = (portal_id, portal.base_currency or "RUB", portal.utc_offset_minutes)
     if stored is None:
         return Rule(*facts)
-    return Rule(
+    saved = Rule(
         *facts,
         version=stored.version,
         pipelines=None if stored.pipelines is None else tuple(stored.pipelines),
@@ -49,6 +52,21 @@ def rule_of(session: Session, portal_id: int) -> Rule:
         date_field=stored.date_field,
         contact_mode=ContactMode(stored.contact_mode),
     )
+    return in_effect(session, saved)
+
+
+def in_effect(session: Session, rule: Rule) -> Rule:
+    """The rule without what the portal no longer has (`segments.references`)."""
+    gone = references.missing(
+        session, rule.portal_id, rule.pipelines, rule.date_source, rule.date_field
+    )
+    if gone.pipelines:
+        rule = replace(
+            rule, pipelines=tuple(i for i in rule.pipelines or () if i not in gone.pipelines)
+        )
+    if gone.date_field is not None:
+        rule = replace(rule, date_source=DateSource.CLOSED, date_field=None)
+    return rule
 
 
 def is_sale(rule: Rule) -> sa.ColumnElement[bool]:
@@ -108,9 +126,7 @@ def credited(
     if kind is ClientKind.COMPANY:
         query = query.where(client.not_in(_own_companies(rule)))
     if client_ids is not None:
-        query = query.where(
-            client == sa.any_(sa.literal(list(client_ids), sa.ARRAY(sa.BigInteger)))
-        )
+        query = query.where(client == any_of(client_ids))
     return query
 
 
@@ -169,7 +185,15 @@ def _won_day(rule: Rule) -> sa.SQLColumnExpression[Any]:
 
 
 def _custom_day(rule: Rule) -> sa.SQLColumnExpression[Any]:
+    """The field's day; the mirror may still hold what it was before it became a date field."""
     written = Deal.custom[
         sa.literal_column("'" + (rule.date_field or "").replace("'", "") + "'")
     ].astext
-    return sa.cast(sa.func.substr(written, 1, 10), sa.Date)
+    # Counted from the first of the month, as a text like 2026-02-31 must not end the computation.
+    month = sa.func.make_date(
+        sa.cast(sa.func.substr(written, 1, 4), sa.Integer),
+        sa.cast(sa.func.substr(written, 6, 2), sa.Integer),
+        1,
+    )
+    day = month + sa.cast(sa.func.substr(written, 9, 2), sa.Integer) - 1
+    return sa.case((written.op("~")(_DAY), day))

@@ -24,8 +24,7 @@ def replace(session: Session, portal_id: int, selects: Sequence[sa.Select[Any]])
     commit on; returns their number.
     """
     fresh = f"{_TABLE.name}_{int(portal_id)}_{secrets.token_hex(4)}"
-    _build(session, portal_id, fresh, selects)
-    rows = session.scalar(sa.select(sa.func.count()).select_from(sa.table(fresh))) or 0
+    rows = _build(session, portal_id, fresh, selects)
     # A reader that never ends would otherwise make everyone behind us wait as well.
     session.execute(sa.text(f"SET LOCAL lock_timeout = '{_WAIT_FOR_READERS}'"))
     old = _partition(session, portal_id)
@@ -41,9 +40,9 @@ def replace(session: Session, portal_id: int, selects: Sequence[sa.Select[Any]])
     return rows
 
 
-def _build(session: Session, portal_id: int, name: str, selects: Sequence[sa.Select[Any]]) -> None:
+def _build(session: Session, portal_id: int, name: str, selects: Sequence[sa.Select[Any]]) -> int:
     rows = sa.union_all(*(_typed(select) for select in selects))
-    session.execute(sa.CreateTableAs(rows, name))
+    made = session.execute(sa.CreateTableAs(rows, name))
     required = [c.name for c in _TABLE.columns if not c.nullable and not c.primary_key]
     keys = ", ".join(c.name for c in _TABLE.primary_key)
     changes = [
@@ -53,6 +52,8 @@ def _build(session: Session, portal_id: int, name: str, selects: Sequence[sa.Sel
     ]
     session.execute(sa.text(f"ALTER TABLE {name} {', '.join(changes)}"))
     session.execute(sa.text(f"ANALYZE {name}"))
+    number: int = made.rowcount  # type: ignore[attr-defined]
+    return number
 
 
 def _typed(select: sa.Select[Any]) -> sa.Select[Any]:

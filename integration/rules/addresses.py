@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,7 +25,7 @@ _PROFILE = re.compile(
 _LONGEST_ACCOUNT = 254
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Normalised:
     """What one typed value holds: a normal form, or None with a problem code."""
 
@@ -37,11 +36,10 @@ class Normalised:
 _NO_EMAIL = Normalised(None, "not_an_email")
 
 
-def phones(typed: str, region: str = "RU") -> Iterator[Normalised]:
+def phones(typed: str, region: str = "RU") -> list[Normalised]:
     """Every number of a typed value in E.164 (extension dropped); a value may hold several."""
     parts = [part for part in _SEVERAL.split(typed.replace("\x00", "")) if part] or [typed]
-    for part in parts:
-        yield _phone(part, region)
+    return [_phone(part, region) for part in parts]
 
 
 def _phone(part: str, region: str) -> Normalised:
@@ -64,14 +62,13 @@ def _parsed_phone(part: str, region: str) -> Normalised:
     return Normalised(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def emails(typed: str) -> Iterator[Normalised]:
+def emails(typed: str) -> list[Normalised]:
     """Every address of a typed value; a value may hold several."""
     if typed.count("@") > 1:
         parts = [part for part in _SEVERAL_EMAILS.split(typed) if part]
         if all(part.count("@") == 1 for part in parts):
-            yield from map(email, parts)
-            return
-    yield email(typed)
+            return [email(part) for part in parts]
+    return [email(typed)]
 
 
 def email(typed: str) -> Normalised:

@@ -41,6 +41,8 @@ def read(row: Mapping[str, Any], fields: Mapping[str, FieldType]) -> CustomValue
     found = CustomValues()
     for key, declared in fields.items():
         raw = row.get(key)
+        if raw is None:
+            continue
         if not raw and (raw != 0 or (raw is False and declared.type_id != "boolean")):
             continue
         if declared.type_id in _LEFT_OUT:

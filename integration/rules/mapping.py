@@ -7,7 +7,7 @@ custom value must not hide a client's deals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ _ITEM_UTM = tuple((f"utm{part.title()}", part.lower()) for part in UTM)
 MULTIFIELDS = ("PHONE", "EMAIL", "IM", "WEB")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AddressRow:
     """One address of a card, in the order of the card within its kind."""
 
@@ -149,39 +149,38 @@ def _person(row: Row) -> dict[str, Any]:
 
 
 def _utm(row: Row, names: tuple[tuple[str, str], ...]) -> dict[str, str] | None:
-    return {part: value for name, part in names if (value := text(row.get(name)))} or None
+    found = {part: value for name, part in names if (value := row.get(name))}
+    return {part: value for part, raw in found.items() if (value := text(raw))} or None
 
 
 def _finish(row: Row, values: dict[str, Any], fields: Fields) -> MirrorRow:
     typed = custom.read(row, fields)
     values["custom"] = typed.values
     return MirrorRow(
-        required_id(row.get("ID"), "ID"), values, list(_addresses(row)), misfits=typed.misfits
+        required_id(row.get("ID"), "ID"), values, _addresses(row), misfits=typed.misfits
     )
 
 
-def _addresses(row: Row) -> Iterator[AddressRow]:
-    for source in MULTIFIELDS:
+def _addresses(row: Row) -> list[AddressRow]:
+    found: list[AddressRow] = []
+    for source, (kind, normalise) in _KINDS.items():
         position = 0
         for entry in row.get(source) or ():
             value = text(entry.get("VALUE"))
             if value is None:
                 continue
             value_type = text(entry.get("VALUE_TYPE"))
-            for kind, form in _forms(source, value, value_type):
-                yield AddressRow(kind, position, value_type, value, form.value, form.problem)
+            for form in normalise(value, value_type):
+                found.append(
+                    AddressRow(kind, position, value_type, value, form.value, form.problem)
+                )
                 position += 1
+    return found
 
 
-def _forms(source: str, value: str, value_type: str | None) -> Iterator[tuple[str, Normalised]]:
-    match source:
-        case "PHONE":
-            for form in addresses.phones(value):
-                yield "phone", form
-        case "EMAIL":
-            for form in addresses.emails(value):
-                yield "email", form
-        case "IM":
-            yield "messenger", addresses.messenger(value, value_type)
-        case _:
-            yield "web", addresses.web(value)
+_KINDS: dict[str, tuple[str, Callable[[str, str | None], list[Normalised]]]] = {
+    "PHONE": ("phone", lambda value, _type: addresses.phones(value)),
+    "EMAIL": ("email", lambda value, _type: addresses.emails(value)),
+    "IM": ("messenger", lambda value, value_type: [addresses.messenger(value, value_type)]),
+    "WEB": ("web", lambda value, _type: [addresses.web(value)]),
+}

@@ -24,7 +24,8 @@ def text(value: Any) -> str | None:
     """Text without NUL bytes (PostgreSQL refuses them); empty is None."""
     if not value:
         return None
-    return str(value).replace("\x00", "") or None
+    written = value if type(value) is str else str(value)
+    return written.replace("\x00", "") or None
 
 
 def code(value: Any, field: str) -> str | None:

@@ -7,18 +7,17 @@ touched. All of it runs in the caller's transaction, together with the cursor.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from core.database import copy_rows, recordset
-from integration.models import Address, ChangedClient, Deal, DealContact, QuarantinedRow
+from core.database import any_of, recordset
+from integration.models import ChangedClient, Deal, DealContact, QuarantinedRow
 from integration.rules.mapping import MirrorRow
 from integration.sync import prices
 from integration.sync.entities import DEALS, EntitySpec
@@ -28,16 +27,28 @@ _COMPUTED = {"base_amount": prices.amount_sql("incoming")}  # columns the databa
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Mapped rows by id, and the document they travel as: made ahead, without the database."""
+    """Mapped rows as the documents they travel as: made ahead, without the database.
 
-    rows: Mapping[int, MirrorRow]
+    `parts` holds what a card has many of: addresses, or the contacts of a deal.
+    """
+
+    size: int
     document: str
+    parts: str
 
     @classmethod
     def of(cls, rows: Iterable[MirrorRow]) -> Page:
         """The last row of each id counts."""
         latest = {row.bitrix_id: row for row in rows}
-        return cls(latest, "[" + ",".join(map(_line, latest.values())) + "]")
+        lines: list[str] = []
+        parts: list[str] = []
+        for row in latest.values():
+            found = row.addresses or row.contact_ids
+            part = orjson.dumps(found).decode() if found else ""
+            if part:
+                parts.append(f'{{"id":{row.bitrix_id},"parts":{part}}}')
+            lines.append(_line(row, part))
+        return cls(len(latest), f"[{','.join(lines)}]", f"[{','.join(parts)}]")
 
 
 def store_page(
@@ -48,21 +59,19 @@ def store_page(
     `note_clients`: remember whose deals changed, for a recompute of those clients only. A full run
     is followed by a full recompute and needs no such list.
     """
-    if not page.rows:
+    if not page.size:
         return 0
     parameters = {"portal_id": portal_id, "rows": page.document}
     if note_clients and spec.table is Deal:
         session.execute(_touched_clients(), parameters)
     put = session.execute(_upsert(spec), parameters).all()
-    changed = [page.rows[bitrix_id] for bitrix_id, _ in put]
-    if changed:
+    if put:
+        changed = [bitrix_id for bitrix_id, _ in put]
         known = [bitrix_id for bitrix_id, fresh in put if not fresh]
-        _replace_addresses(session, portal_id, spec, changed, known)
-        if spec.links_contacts:
-            _replace_contacts(session, portal_id, changed, known)
-            if note_clients:
-                _note_contacts(session, portal_id, changed)
-    return len(changed)
+        _replace_parts(session, portal_id, spec, page, changed, known)
+        if note_clients and spec.links_contacts:
+            _note_contacts(session, portal_id, changed)
+    return len(put)
 
 
 def quarantine(
@@ -107,12 +116,11 @@ def _columns(spec: EntitySpec) -> tuple[str, ...]:
     return tuple(c.name for c in spec.columns if c.name not in outside)
 
 
-def _line(row: MirrorRow) -> str:
+def _line(row: MirrorRow, parts: str) -> str:
     """The row as JSON, with a 64-bit hash of all it brings: it tells a re-read row from a changed one."""
     content = orjson.dumps(row.values, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=8)
-    if row.addresses or row.contact_ids:
-        digest.update(orjson.dumps([row.addresses, row.contact_ids]))
+    digest.update(parts.encode())
     row_hash = int.from_bytes(digest.digest(), "big", signed=True)
     return f'{content[:-1].decode()},"bitrix_id":{row.bitrix_id},"row_hash":{row_hash}}}'
 
@@ -160,67 +168,55 @@ def _touched_clients() -> sa.TextClause:
     )
 
 
-def _replace_addresses(
+def _replace_parts(
     session: Session,
     portal_id: int,
     spec: EntitySpec,
-    rows: Sequence[MirrorRow],
+    page: Page,
+    changed: list[int],
     known: list[int],
 ) -> None:
-    """The addresses of these rows; `known` are those of them that may have some already."""
+    """Addresses or contacts of the changed rows; `known` are those of them that may have some already."""
+    parameters = {"portal_id": portal_id, "entity": spec.name, "ids": known}
+    gone, put = _CONTACTS if spec.links_contacts else _ADDRESSES
     if known:
-        session.execute(
-            sa.delete(Address).where(
-                Address.portal_id == portal_id,
-                Address.entity == spec.name,
-                Address.entity_id == _any(known),
-            )
-        )
-    columns = ("portal_id", "entity", "entity_id", "kind", "position", "value_type")
-    copy_rows(
-        session,
-        Address.__tablename__,
-        (*columns, "value", "normalised", "problem"),
-        (
-            (
-                *(portal_id, spec.name, row.bitrix_id, a.kind, a.position, a.value_type),
-                *(a.value, a.normalised, a.problem),
-            )
-            for row in rows
-            for a in row.addresses
-        ),
+        session.execute(gone, parameters)
+    session.execute(put, {**parameters, "ids": changed, "rows": page.parts})
+
+
+def _parts(table: str, key: str, columns: str, selected: str, items: str) -> sa.TextClause:
+    return sa.text(  # names are of our own tables
+        f"INSERT INTO {table} (portal_id, {key}, {columns}) SELECT :portal_id, {selected} "
+        "FROM json_to_recordset(CAST(:rows AS json)) AS card(id bigint, parts json) "
+        f"CROSS JOIN LATERAL {items} WHERE card.id = ANY(:ids)"
     )
 
 
-def _replace_contacts(
-    session: Session, portal_id: int, rows: Sequence[MirrorRow], known: list[int]
-) -> None:
-    if known:
-        session.execute(
-            sa.delete(DealContact).where(
-                DealContact.portal_id == portal_id, DealContact.deal_id == _any(known)
-            )
-        )
-    copy_rows(
-        session,
-        DealContact.__tablename__,
-        ("portal_id", "deal_id", "contact_id", "position"),
-        (
-            (portal_id, row.bitrix_id, contact_id, position)
-            for row in rows
-            for position, contact_id in enumerate(row.contact_ids)
-        ),
-    )
+_LISTED = "kind, position, value_type, value, normalised, problem"
+_ADDRESSES = (
+    sa.text(
+        "DELETE FROM addresses WHERE portal_id = :portal_id AND entity = :entity"
+        " AND entity_id = ANY(:ids)"
+    ),
+    _parts(
+        *("addresses", "entity, entity_id", _LISTED, f":entity, card.id, {_LISTED}"),
+        "json_to_recordset(card.parts) AS item(kind text, position smallint, value_type text,"
+        " value text, normalised text, problem text)",
+    ),
+)
+_CONTACTS = (
+    sa.text("DELETE FROM deal_contacts WHERE portal_id = :portal_id AND deal_id = ANY(:ids)"),
+    _parts(
+        *("deal_contacts", "deal_id", "contact_id, position"),
+        "card.id, CAST(item.value AS bigint), item.ordinality - 1",
+        "json_array_elements_text(card.parts) WITH ORDINALITY AS item",
+    ),
+)
 
 
-def _note_contacts(session: Session, portal_id: int, rows: Sequence[MirrorRow]) -> None:
-    values = [
-        {"portal_id": portal_id, "kind": "contact", "client_id": contact_id}
-        for contact_id in {i for row in rows for i in row.contact_ids[1:]}
-    ]
-    if values:
-        session.execute(insert(ChangedClient).values(values).on_conflict_do_nothing())
-
-
-def _any(ids: list[int]) -> Any:
-    return sa.any_(sa.literal(ids, sa.ARRAY(sa.BigInteger)))
+def _note_contacts(session: Session, portal_id: int, deal_ids: list[int]) -> None:
+    contacts = sa.select(
+        sa.literal(portal_id), sa.literal("contact"), DealContact.contact_id
+    ).where(DealContact.portal_id == portal_id, DealContact.deal_id == any_of(deal_ids))
+    put = insert(ChangedClient).from_select(["portal_id", "kind", "client_id"], contacts.distinct())
+    session.execute(put.on_conflict_do_nothing())
