@@ -4,7 +4,7 @@ VENV := $(CURDIR)/.venv
 ASSETS := core/web/static/vendor/icons.svg
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: demo run test check bench deps help
+.PHONY: demo run test check bench soak deps help
 .DELETE_ON_ERROR:
 
 demo: deps ## A Bitrix24-like portal with data and Rubilnik installed in it; prints the address
@@ -26,6 +26,9 @@ check: deps .venv/dev ## Everything CI checks: lint, format, types, import rules
 
 bench: deps .venv/dev ## Speed measurements, as ratios to peers and physical limits
 	@python -m benchmarks $(ARGS)
+
+soak: deps ## Half an hour of random edits and faults in a demo of its own, then: is every card right?
+	@python -m demo.soak $(ARGS)
 
 deps: .venv/runtime $(ASSETS) ## Dependencies only
 help: ## This list
