@@ -57,7 +57,7 @@ class Soak:
         ends = time.monotonic() + minutes * 60
         probe_at = time.monotonic()
         while time.monotonic() < ends:
-            self._something()
+            self.something()
             if time.monotonic() >= probe_at:
                 self._probe()
                 probe_at = time.monotonic() + 10
@@ -90,7 +90,8 @@ class Soak:
                     wrong.append(f"{table} {row['ID']}: holds {held}, is worth {asked}")
         return wrong
 
-    def _something(self) -> None:
+    def something(self) -> None:
+        """One random piece of trouble."""
         action = self.rng.choices(
             (self._edit, self._win, self._move, self._add, self._delete, self._merge, self._spoil),
             (40, 15, 10, 15, 5, 3, 12),

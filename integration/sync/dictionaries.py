@@ -142,7 +142,9 @@ def _users(client: Client) -> list[Mapping[str, Any]]:
 def _replace(
     session: Session, table: type[Base], portal_id: int, rows: Sequence[dict[str, Any]] | Any
 ) -> None:
-    listed = [{"portal_id": portal_id, **row} for row in rows]
+    keys = [column.name for column in table.__table__.primary_key]
+    named = ({"portal_id": portal_id, **row} for row in rows)
+    listed = list({tuple(row[key] for key in keys): row for row in named}.values())  # may repeat
     session.execute(sa.delete(table).where(table.__table__.c.portal_id == portal_id))
     if listed:
         session.execute(sa.insert(table), listed)

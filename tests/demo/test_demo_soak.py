@@ -52,7 +52,7 @@ def test_trouble_changes_the_portal_in_every_way(portal, soak):
     truthful(portal, soak)
     before = portal.control("")["rows"]
     for _ in range(250):
-        soak._something()
+        soak.something()
     after = portal.control("")["rows"]
     assert set(soak.done) == {"edit", "win", "move", "add", "delete", "merge", "spoil"}
     assert after["deal"] != before["deal"]
