@@ -5,8 +5,13 @@ from __future__ import annotations
 from flask import Flask
 
 import cli
+import cli_health
 import insights.views
+import integration.health
+import integration.health_views
 import integration.views
+import segments.settings_views
+import segments.standing
 import segments.views
 from core import embedded, log, runtime
 from core.config import Settings
@@ -25,11 +30,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         health.blueprint,
         integration.views.blueprint,
+        integration.health_views.blueprint,
         segments.views.blueprint,
+        segments.settings_views.blueprint,
         insights.views.blueprint,
     ):
         app.register_blueprint(blueprint)
     cli.register(app)
+    cli_health.register(app)
+    integration.health.figures_from(segments.standing.figures)
     shell.register(
         app,
         settings,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
-import orjson
 from flask import Flask
 
+from cli_common import as_json, portal_option
+from cli_common import named_portal as _portal
+from cli_common import show as _print
 from core import migrations, ticker, worker
 from core.clock import utcnow
 from core.crypto import SealBroken
@@ -20,21 +21,17 @@ from core.queue import Queue
 from core.runtime import current
 from integration import portals
 from integration.keys import rotate
-from integration.models import Portal
-from integration.portals import NotAPortalAddress, UnknownPortal
-from integration.sync import engine, runs
+from integration.portals import NotAPortalAddress
+from integration.sync import checks, engine, reconcile, runs
 from schedule import SCHEDULE
-from segments import base, differences, pipeline, sale_rules, writeback
-
-as_json = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
-portal_option = click.option("--portal", "name", required=True, help="member_id or domain.")
+from segments import base, differences, pipeline, rule_versions, sale_rules, writeback
 
 
 def register(app: Flask) -> None:
     """Add every command to the application."""
     for command in (
-        portals_group, sync_group, metrics_command, writeback_command, sale_rule, writing, best_client,
-        keys, worker_command, ticker_command, migrate,
+        portals_group, sync_group, reconcile_command, metrics_command, writeback_command, sale_rule, writing,
+        best_client, keys, worker_command, ticker_command, migrate,
     ):  # fmt: skip
         app.cli.add_command(command)
 
@@ -123,6 +120,34 @@ def sync_status(name: str, json_: bool) -> None:
     _status(_portal(name).id, json_=json_)
 
 
+@click.command("reconcile")
+@portal_option
+@click.option("--confirm", is_flag=True, help="Let a held check remove what vanished.")
+@as_json
+def reconcile_command(name: str, confirm: bool, json_: bool) -> None:
+    """Check every row against the portal and repair the mirror; metrics and write-back follow."""
+    runtime, portal = current(), _portal(name)
+    if portal.last_sync_at is None:
+        raise click.ClickException("the portal has never been synced")
+    with transaction(runtime.sessions) as session:
+        if confirm and not checks.confirm(session, portal.id):
+            raise click.ClickException("no check is held")
+        if not confirm:
+            checks.request(session, portal.id)
+    while _is_checked(portal.id):
+        if not reconcile.run_slice(runtime, portal.id):
+            if (state := _portal(name).state) != "active":
+                raise click.ClickException(f"the portal can't be asked now, it is: {state}")
+            time.sleep(1.0)
+    with runtime.sessions() as session:
+        found = checks.results(session, portal.id)
+    _print([asdict(result) for result in found], json_=json_)
+    pipeline.recompute(runtime, portal.id)
+    _write_all(portal.id)
+    if any(result.status != "done" for result in found):
+        raise SystemExit(1)
+
+
 @click.command("metrics")
 @portal_option
 @as_json
@@ -171,10 +196,15 @@ def writeback_command(name: str, dry_run: bool, json_: bool) -> None:
 @click.option("--date", "date_source", type=click.Choice(["closed", "history", "moved", "custom"]))
 @click.option("--date-field", help="UF_CRM_… of the deal, with --date custom.")
 @click.option("--contacts", "contact_mode", type=click.Choice(["primary", "split", "full"]))
+@click.option("--history", is_flag=True, help="List the saved versions, newest first.")
 @as_json
-def sale_rule(name: str, json_: bool, **asked: str | None) -> None:
+def sale_rule(name: str, history: bool, json_: bool, **asked: str | None) -> None:
     """Show or change what counts as a sale; a change recomputes everything."""
     portal, runtime = _portal(name), current()
+    if history:
+        with runtime.sessions() as session:
+            _print(rule_versions.listed(session, portal.id), json_=json_)
+        return
     try:
         with transaction(runtime.sessions) as session:
             if any(asked.values()):
@@ -269,6 +299,11 @@ def _work_off(portal_id: int, run_id: int) -> None:
         time.sleep(left.wait if left.more else 1.0)
 
 
+def _is_checked(portal_id: int) -> bool:
+    with current().sessions() as session:
+        return checks.is_open(session, portal_id)
+
+
 def _write_all(portal_id: int) -> dict[str, Any] | None:
     """Write until nothing is left; None when writing is off."""
     totals: dict[str, Any] = {}
@@ -296,23 +331,3 @@ def _status(portal_id: int, *, json_: bool) -> None:
         raise click.ClickException("the portal has never been synced")
     facts = {"status": progress.status, "reason": progress.reason, "full": progress.full}
     _print([{**asdict(entity), **facts} for entity in progress.entities] or [facts], json_=json_)
-
-
-def _portal(name: str) -> Portal:
-    try:
-        with current().sessions() as session:
-            return portals.find(session, name)
-    except UnknownPortal as error:
-        raise click.ClickException(f"no such portal: {error}; see: portals list") from error
-
-
-def _print(rows: Iterable[Mapping[str, Any]], *, json_: bool) -> None:
-    for row in rows:
-        if json_:
-            click.echo(orjson.dumps(dict(row), default=str).decode())
-        else:
-            click.echo("  ".join(f"{key}={_shown(value)}" for key, value in row.items()))
-
-
-def _shown(value: object) -> str:
-    return "-" if value is None else str(value)

@@ -11,6 +11,7 @@ from benchmarks import world
 from benchmarks.report import Figure, Options
 from benchmarks.world import DemoPortal
 from core.http import Http
+from integration.bitrix.budgets import Priority
 from integration.bitrix.client import Client, Webhook
 from integration.bitrix.errors import OperationTimeLimit
 from integration.bitrix.limiter import Limiter, Limits
@@ -94,7 +95,7 @@ def _until_closed(work: Callable[[], None]) -> None:
 
 
 def _client(portal: DemoPortal, limits: Limits) -> Client:
-    limiter = Limiter("bench", limits=limits)
+    limiter = Limiter("bench", limits=limits).at(Priority.BACKGROUND)
     return Client(portal.webhook(), Webhook(), limiter, Http(allow_private=True))
 
 

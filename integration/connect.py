@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from core.clock import utcnow
 from core.runtime import Runtime
+from integration import calls
+from integration.bitrix.budgets import Limits, Priority
 from integration.bitrix.client import CallRecord, Client
 from integration.bitrix.errors import NotInstalled
-from integration.bitrix.limiter import Limiter, Limits
+from integration.bitrix.limiter import Limiter
 from integration.bitrix.oauth import OAuthServer
 from integration.bitrix.retry import Patience
 from integration.models import Portal
+from integration.rules.hours import working
 from integration.tokens import PortalAuth, ViewerAuth
+
+OFFLINE = "offline"  # under this key a portal's `install_steps` say how its queue is used
+CONNECTOR = "rubilnik"
+_VIEWERS_PATIENCE = Patience(longest_wait=5.0, rate_limit_attempts=5)
 
 
 def oauth_server(runtime: Runtime) -> OAuthServer:
@@ -20,37 +29,67 @@ def oauth_server(runtime: Runtime) -> OAuthServer:
 
 
 def connect(
-    runtime: Runtime, portal: Portal, *, on_call: Callable[[CallRecord], None] | None = None
+    runtime: Runtime,
+    portal: Portal,
+    *,
+    priority: Priority = Priority.BACKGROUND,
+    on_call: Callable[[CallRecord], None] | None = None,
 ) -> Client:
-    """A client that acts as the portal's installer; NotInstalled when we have no access."""
+    """A client that acts as the portal's installer; NotInstalled when we have no access.
+
+    Every request is logged for the health page, and told to `on_call` as well.
+    """
     if not portal.endpoint or not portal.member_id:
         raise NotInstalled("the portal has not been installed")
     auth = PortalAuth(
         runtime.sessions, runtime.vault, oauth_server(runtime), runtime.settings, portal.id
     )
+    keep = calls.recorder(runtime.redis, portal.id)
+
+    def told(record: CallRecord) -> None:
+        keep(record)
+        if on_call is not None:
+            on_call(record)
+
     return Client(
         portal.endpoint,
         auth,
-        limiter(runtime, portal),
+        limiter(runtime, portal).at(_by_hour(priority, portal)),
         runtime.http,
         patience=Patience(sleep=runtime.sleep),
-        on_call=on_call,
+        on_call=told,
+        connector=portal.install_steps.get(OFFLINE, {}).get("connector", ""),
     )
 
 
-def connect_viewer(runtime: Runtime, endpoint: str, access_token: str) -> Client:
-    """A client that acts as whoever opened the page, past the queue of the portal's limiter.
+def connect_viewer(
+    runtime: Runtime, endpoint: str, access_token: str, portal: Portal | None = None
+) -> Client:
+    """A client that acts as whoever opened the page, ahead of all background work on the portal.
 
-    Interactive reads are few and must not wait behind a running sync.
+    A portal that isn't known yet has no background work, and nothing is counted for it.
     """
-    unhurried = Limiter(endpoint, limits=Limits.off())
-    return Client(endpoint, ViewerAuth(access_token), unhurried, runtime.http)
+    if portal is not None and portal.member_id:
+        shared = limiter(runtime, portal).at(Priority.INTERACTIVE)
+        keep = calls.recorder(runtime.redis, portal.id)
+    else:
+        shared, keep = Limiter(endpoint, limits=Limits.off()), None
+    patience = replace(_VIEWERS_PATIENCE, sleep=runtime.sleep)
+    auth = ViewerAuth(access_token)
+    return Client(endpoint, auth, shared, runtime.http, patience=patience, on_call=keep)
 
 
 def limiter(runtime: Runtime, portal: Portal) -> Limiter:
     """The portal's limiter, shared by all processes; how fast its plan may be called."""
     limits = _limits(portal.license or "")
     return Limiter(portal.member_id or "", runtime.redis, limits=limits, sleep=runtime.sleep)
+
+
+def _by_hour(priority: Priority, portal: Portal) -> Priority:
+    """What may take the night gets the share of other background work outside working hours."""
+    if priority is Priority.PATIENT and not working(utcnow(), portal.utc_offset_minutes):
+        return Priority.BACKGROUND
+    return priority
 
 
 def _limits(license_name: str) -> Limits:

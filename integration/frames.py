@@ -86,7 +86,7 @@ def confirm(
     if application is None:
         raise FrameRefused("the token belongs to another application")
     scheme = _check_facts(post, info, application.portal)
-    client = connect_viewer(runtime, info.client_endpoint, post.auth_id)
+    client = connect_viewer(runtime, info.client_endpoint, post.auth_id, application.portal)
     profile, others = _profile(client, also)
     if not isinstance(profile, dict) or str(profile.get("ID")) != str(info.user_id):
         raise FrameRefused("the portal names another user")

@@ -19,6 +19,7 @@ from core.crypto import Vault
 from core.database import transaction
 from core.runtime import Runtime
 from integration import portals, tokens
+from integration.bitrix.budgets import Priority
 from integration.bitrix.client import Client
 from integration.bitrix.errors import (
     BitrixError,
@@ -38,16 +39,17 @@ from integration.models import Portal, PortalState
 log = logging.getLogger(__name__)
 
 PLACEMENTS = ("CRM_CONTACT_DETAIL_TAB", "CRM_COMPANY_DETAIL_TAB", "CRM_DEAL_DETAIL_TAB")
-EVENTS = (
-    "ONAPPUNINSTALL",
-    "ONAPPUPDATE",
-    *(
-        f"ONCRM{entity}{action}"
-        for entity in ("CONTACT", "COMPANY", "LEAD", "DEAL")
-        for action in ("ADD", "UPDATE", "DELETE")
-    ),
-    "ONCRMDEALMOVETOCATEGORY",
+_ENTITIES = ("CONTACT", "COMPANY", "LEAD", "DEAL")
+CARD_EVENTS = (
+    *(f"ONCRM{entity}{action}" for entity in _ENTITIES for action in ("ADD", "UPDATE", "DELETE")),
+    "ONCRMDEALMOVETOCATEGORY",  # such a move brings no ONCRMDEALUPDATE
 )
+FIELD_EVENTS = tuple(
+    f"ONCRM{entity}USERFIELD{action}"
+    for entity in _ENTITIES
+    for action in ("ADD", "UPDATE", "DELETE", "SETENUMVALUES")
+)
+EVENTS = ("ONAPPUNINSTALL", "ONAPPUPDATE", *CARD_EVENTS, *FIELD_EVENTS)
 _TITLES = {"ru": {"TITLE": "Рубильник"}, "en": {"TITLE": "Rubilnik"}}
 
 
@@ -94,7 +96,7 @@ def prepare(runtime: Runtime, portal_id: int) -> bool:
     """Run every step that isn't done; whether all are. Repeating it is safe."""
     with runtime.sessions() as session:
         portal = session.get_one(Portal, portal_id)
-    client = connect(runtime, portal)
+    client = connect(runtime, portal, priority=Priority.INTERACTIVE)
     done = True
     for step in STEPS:
         try:
@@ -110,6 +112,19 @@ def prepare(runtime: Runtime, portal_id: int) -> bool:
             fresh.state, fresh.state_reason = PortalState.ACTIVE, None
             fresh.installed_at = fresh.installed_at or utcnow()
     return done
+
+
+def rebind(runtime: Runtime, portal_id: int) -> None:
+    """Subscribe to the events a portal in use lacks: one request when it lacks none."""
+    with runtime.sessions() as session:
+        portal = session.get_one(Portal, portal_id)
+    if portal.state != PortalState.ACTIVE:
+        return
+    try:
+        _bind_events(runtime, connect(runtime, portal), portal)
+    except BitrixError as error:
+        portals.note(runtime.sessions, portal_id, error)
+        log.warning("events not bound", extra={"portal": portal_id, "reason": error.detail})
 
 
 def uninstall(session: Session, portal: Portal) -> None:
@@ -196,9 +211,17 @@ def _bind_events(runtime: Runtime, client: Client, _portal: Portal) -> None:
     handler = f"{runtime.settings.public_url}/events"
     bound = client.call("event.get", {}).result or []
     present = {str(row["event"]).upper() for row in bound if row.get("handler") == handler}
-    for event in EVENTS:
-        if event not in present:
-            client.call("event.bind", {"event": event, "handler": handler})
+    missing = [event for event in EVENTS if event not in present]
+    if not missing:
+        return
+    answer = client.batch(
+        {event: ("event.bind", {"event": event, "handler": handler}) for event in missing}
+    )
+    for event, error in answer.errors.items():
+        if event in FIELD_EVENTS and error.code == "ERROR_EVENT_NOT_FOUND":
+            log.info("an older portal has no such event", extra={"event": event})
+            continue
+        raise error
 
 
 def _create_fields(_runtime: Runtime, client: Client, _portal: Portal) -> None:

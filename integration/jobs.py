@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
+from redis.exceptions import RedisError
+
+from core.clock import utcnow
 from core.database import transaction
 from core.log import bound
 from core.queue import Jobs, Queue
 from core.runtime import current
-from integration import echoes, hints, installs
-from integration.sync import engine, runs
+from integration import echoes, hints, installs, offline, portals, quarantine, troubles
+from integration.models import PortalState
+from integration.sync import checks, engine, reconcile, runs
+
+log = logging.getLogger(__name__)
 
 SYNC_EVERY = timedelta(minutes=5)
 
@@ -20,6 +27,7 @@ def prepare_portal(portal_id: int) -> None:
     with bound(portal=portal_id):
         if not installs.prepare(runtime, portal_id):
             return
+        offline.settle(runtime, portal_id)
         with transaction(runtime.sessions) as session:
             run = runs.start(session, portal_id, full=True)
     _enqueue_slice(portal_id, run.id)
@@ -40,10 +48,39 @@ def start_sync(portal_id: int) -> None:
     _enqueue_slice(portal_id, run.id)
 
 
+def start_full_sync(portal_id: int) -> None:
+    """A full run now; when changes are being read just then, that run goes on instead."""
+    with transaction(current().sessions) as session:
+        run = runs.start(session, portal_id, full=True)
+    _enqueue_slice(portal_id, run.id)
+
+
+def retry_quarantined(portal_id: int, entity: str, bitrix_id: str) -> None:
+    """Read quarantined rows again: the one named, or all."""
+    with bound(portal=portal_id):
+        quarantine.retry(current(), portal_id, entity or None, bitrix_id or None)
+
+
+def watch() -> None:
+    """Periodic: have each portal's health looked at."""
+    with current().sessions() as session:
+        portal_ids = troubles.watched(session)
+    for portal_id in portal_ids:
+        _jobs().enqueue(Queue.INTERACTIVE, watch_portal, portal_id, job_id=f"watch-{portal_id}")
+
+
+def watch_portal(portal_id: int) -> None:
+    """Look at the portal's health, and tell its administrator what is new."""
+    with bound(portal=portal_id):
+        troubles.watch(current(), portal_id)
+
+
 def apply_events(portal_id: int) -> None:
     """Read what the portal's events named."""
     with bound(portal=portal_id):
-        hints.apply(current(), portal_id)
+        read = hints.apply(current(), portal_id)
+        if read and hints.waits(current(), portal_id):
+            enqueue_events(portal_id)
 
 
 def sweep() -> None:
@@ -61,19 +98,92 @@ def sweep() -> None:
         enqueue_events(portal_id)
 
 
+def check_slice(portal_id: int) -> None:
+    """Work on the portal's checks for some seconds and ask for the next slice."""
+    with bound(portal=portal_id):
+        more = reconcile.run_slice(current(), portal_id)
+    if more:
+        enqueue_checks(portal_id)
+
+
+def check() -> None:
+    """Periodic: ask for the nightly checks that are due, and wake up those that wait."""
+    with transaction(current().sessions) as session:
+        for portal_id in checks.due(session, utcnow()):
+            checks.request(session, portal_id)
+        waiting = checks.waiting(session)
+    for portal_id in waiting:
+        enqueue_checks(portal_id)
+
+
+def enqueue_checks(portal_id: int) -> None:
+    """Ask for `check_slice`, after a check was asked for or confirmed."""
+    _jobs().enqueue(Queue.SYNC, check_slice, portal_id, job_id=f"check-{portal_id}")
+
+
 def enqueue_prepare(portal_id: int) -> None:
     """Ask for `prepare_portal`."""
     _jobs().enqueue(Queue.INTERACTIVE, prepare_portal, portal_id, job_id=f"prepare-{portal_id}")
 
 
 def enqueue_events(portal_id: int) -> None:
-    """Ask for `apply_events`, once however many events came."""
-    _jobs().enqueue(Queue.INTERACTIVE, apply_events, portal_id, job_id=f"events-{portal_id}")
+    """Ask for `apply_events`, once however many events came; `sweep` asks again if Redis is away."""
+    try:
+        _jobs().enqueue(Queue.INTERACTIVE, apply_events, portal_id, job_id=f"events-{portal_id}")
+    except RedisError as error:
+        log.warning("events wait for the sweep", extra={"reason": type(error).__name__})
+
+
+def bind() -> None:
+    """Periodic: subscribe active portals to events they lack, as after a new version of ours."""
+    with current().sessions() as session:
+        known = portals.listed(session)
+    for portal in known:
+        if portal.state == PortalState.ACTIVE:
+            _jobs().enqueue(Queue.SYNC, bind_events, portal.id, job_id=f"bind-{portal.id}")
+
+
+def bind_events(portal_id: int) -> None:
+    """Subscribe the portal to the events it lacks."""
+    with bound(portal=portal_id):
+        installs.rebind(current(), portal_id)
+        offline.settle(current(), portal_id)
+
+
+def pull() -> None:
+    """Periodic: look into the queues portals keep for us."""
+    with current().sessions() as session:
+        portal_ids = offline.with_queue(session)
+    for portal_id in portal_ids:
+        _jobs().enqueue(Queue.INTERACTIVE, pull_events, portal_id, job_id=f"pull-{portal_id}")
+
+
+def pull_events(portal_id: int) -> None:
+    """Take the portal's queue over as hints, and act on them."""
+    with bound(portal=portal_id):
+        if offline.pull(current(), portal_id):
+            enqueue_events(portal_id)
+
+
+def forget() -> None:
+    """Periodic: drop events handled long ago."""
+    with transaction(current().sessions) as session:
+        hints.forget(session)
 
 
 def enqueue_sync(portal_id: int) -> None:
     """Ask for an incremental run."""
     _jobs().enqueue(Queue.SYNC, start_sync, portal_id, job_id=f"start-sync-{portal_id}")
+
+
+def enqueue_full_sync(portal_id: int) -> None:
+    """Ask for a full run."""
+    _jobs().enqueue(Queue.SYNC, start_full_sync, portal_id, job_id=f"start-full-{portal_id}")
+
+
+def enqueue_retry(portal_id: int, entity: str = "", bitrix_id: str = "") -> None:
+    """Ask for `retry_quarantined`."""
+    _jobs().enqueue(Queue.INTERACTIVE, retry_quarantined, portal_id, entity, bitrix_id)
 
 
 def _enqueue_slice(portal_id: int, run_id: int) -> None:

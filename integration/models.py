@@ -127,7 +127,10 @@ class SyncRun(OfPortal, Base):
 
 
 class SyncCursor(OfPortal, Base):
-    """Where the reading of one entity stands, and what its last run did."""
+    """Where the reading of one entity stands, and what its last run did.
+
+    `portal_rows`: what the portal had when it was last counted.
+    """
 
     __tablename__ = "sync_cursors"
 
@@ -138,12 +141,88 @@ class SyncCursor(OfPortal, Base):
     window_started_at: Mapped[datetime | None] = mapped_column(Timestamp)
     watermark_at: Mapped[datetime | None] = mapped_column(Timestamp)
     expected: Mapped[int | None] = mapped_column(sa.BigInteger)
+    portal_rows: Mapped[int | None] = mapped_column(sa.BigInteger)
+    counted_at: Mapped[datetime | None] = mapped_column(Timestamp)
     rows: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     changed: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     deleted: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     quarantined: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     requests: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     seconds: Mapped[float] = mapped_column(sa.Float, server_default="0")
+
+
+class CheckStatus(StrEnum):
+    """State of a check of one entity against the portal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD = "held"  # too much would vanish: an administrator decides
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Check(OfPortal, Base):
+    """One comparison of an entity's mirror with the portal, and what it found and repaired.
+
+    `expected`: rows alive here when the vanished ones were judged. `approved`: so few vanished that they
+    may be buried, or an administrator said so. `shift_seconds`: all stamps of the portal had moved.
+    """
+
+    __tablename__ = "checks"
+    __table_args__ = (
+        sa.Index(
+            "uq_checks_one_open_per_entity",
+            "portal_id",
+            "entity",
+            unique=True,
+            postgresql_where=sa.text("status IN ('queued', 'running')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.Text)
+    status: Mapped[str] = mapped_column(sa.Text, server_default=CheckStatus.QUEUED)
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    owner: Mapped[str | None] = mapped_column(sa.Text)
+    lease_until: Mapped[datetime | None] = mapped_column(Timestamp)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
+    started_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    resume_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    finished_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    last_id: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    listed: Mapped[bool] = mapped_column(server_default=sa.false())
+    approved: Mapped[bool] = mapped_column(server_default=sa.false())
+    expected: Mapped[int | None] = mapped_column(sa.BigInteger)
+    looked: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    missing: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    differing: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    restored: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    repaired: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    vanished: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    buried: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    shift_seconds: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    requests: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    seconds: Mapped[float] = mapped_column(sa.Float, server_default="0")
+
+
+class VanishedRow(OfPortal, Base):
+    """A row here that the portal no longer lists, until a second look tells whether it is gone."""
+
+    __tablename__ = "vanished_rows"
+
+    entity: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    bitrix_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+
+
+class MergedClient(OfPortal, Base):
+    """A client that was merged into another one as a duplicate: where its old links lead."""
+
+    __tablename__ = "merged_clients"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    loser_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    winner_id: Mapped[int] = mapped_column(sa.BigInteger)
+    merged_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
 
 
 class ChangedClient(OfPortal, Base):
@@ -185,6 +264,18 @@ class PortalEvent(OfPortal, Base):
     object_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     received_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
     handled_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class Trouble(OfPortal, Base):
+    """A problem of the portal that needs a person: since when, and whether its administrator was told."""
+
+    __tablename__ = "troubles"
+
+    code: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    since: Mapped[datetime] = mapped_column(Timestamp)
+    tried_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    told_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    gone_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class ExpectedEcho(OfPortal, Base):

@@ -88,7 +88,7 @@ def best_clients(session: Session, portal_id: int) -> list[BestClient]:
         )
         .order_by(ClientMetrics.ltv.desc(), ClientMetrics.client_id)
     ).all()
-    names = _names(session, portal_id, kind, total.best)
+    names = names_of(session, portal_id, kind, total.best)
     return [
         BestClient(
             kind,
@@ -105,7 +105,7 @@ def best_clients(session: Session, portal_id: int) -> list[BestClient]:
 def named(session: Session, portal_id: int, changes: Sequence[Change]) -> list[NamedChange]:
     """The changes with their clients' names."""
     names = {
-        kind: _names(session, portal_id, kind, [c.client_id for c in changes if c.kind is kind])
+        kind: names_of(session, portal_id, kind, [c.client_id for c in changes if c.kind is kind])
         for kind in ClientKind
     }
     return [
@@ -152,9 +152,10 @@ def _glance(
     )
 
 
-def _names(
+def names_of(
     session: Session, portal_id: int, kind: ClientKind, ids: Sequence[int]
 ) -> dict[int, str]:
+    """Names of clients of a kind by id."""
     name: sa.ColumnElement[Any]
     if kind is ClientKind.CONTACT:
         name = sa.func.concat_ws(" ", Contact.name, Contact.last_name)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -41,6 +41,27 @@ class SaleRule(OfPortal, Base):
     date_source: Mapped[str] = mapped_column(sa.Text, server_default=DateSource.CLOSED)
     date_field: Mapped[str | None] = mapped_column(sa.Text)
     contact_mode: Mapped[str] = mapped_column(sa.Text, server_default=ContactMode.PRIMARY)
+    changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
+
+
+class SaleRuleVersion(OfPortal, Base):
+    """A sale rule as it was saved once, and what the portal lacked of it then.
+
+    `changed_by` None: the command line, the installation, or the portal itself. `names` are those of the
+    pipelines and the date field at that moment, by id and code: the portal may lose them.
+    """
+
+    __tablename__ = "sale_rule_versions"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pipelines: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
+    date_source: Mapped[str] = mapped_column(sa.Text)
+    date_field: Mapped[str | None] = mapped_column(sa.Text)
+    contact_mode: Mapped[str] = mapped_column(sa.Text)
+    missing_pipelines: Mapped[list[int]] = mapped_column(ARRAY(sa.Integer), server_default="{}")
+    date_field_missing: Mapped[bool] = mapped_column(server_default=sa.false())
+    names: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
 

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from core.database import transaction
 from core.runtime import Runtime
+from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.models import ChangedClient, Portal, PortalState, RunStatus, SyncRun
-from segments import metrics, totals, writeback
+from segments import metrics, sale_rules, totals, writeback
 from segments.models import MetricsRun, SaleRule, WritebackRun, WritebackSettings
 from segments.writeback import Report
 
@@ -51,6 +52,11 @@ def is_behind(session: Session, portal_id: int) -> bool:
     return metrics.is_stale(session, portal_id)
 
 
+def last_run(session: Session, portal_id: int) -> MetricsRun | None:
+    """The last computation of the portal's figures."""
+    return session.get(MetricsRun, portal_id)
+
+
 def unwritten(runtime: Runtime) -> list[int]:
     """Portals whose figures are newer than their last write-back, or whose write-back had to wait."""
     never = WritebackRun.portal_id.is_(None)
@@ -73,6 +79,8 @@ def unwritten(runtime: Runtime) -> list[int]:
 
 def recompute(runtime: Runtime, portal_id: int, *, everyone: bool = False) -> metrics.Outcome:
     """Bring the portal's metrics up to its mirror and its sale rule."""
+    with transaction(runtime.sessions) as session:
+        sale_rules.notice(session, portal_id)  # alone: an administrator's save must not wait for us
     with transaction(runtime.sessions) as session:
         followed = session.scalars(
             sa.update(SyncRun)
@@ -105,7 +113,10 @@ def write_back(runtime: Runtime, portal_id: int, *, seconds: float = 20.0) -> Re
         if not alone:
             return None
         report = writeback.write_back(
-            runtime.sessions, connect(runtime, portal), portal_id, seconds=seconds
+            runtime.sessions,
+            connect(runtime, portal, priority=Priority.PATIENT),
+            portal_id,
+            seconds=seconds,
         )
     log.info(
         "fields written",

@@ -1,22 +1,34 @@
-"""Changing what counts as a sale: checked against the portal's dictionaries, versioned."""
+"""Changing what counts as a sale: checked against the portal's dictionaries, every version kept.
+
+One change of a portal's rule at a time. Who made his from an older version than the one in force is told
+so (`Overtaken`) instead of undoing what somebody else has saved meanwhile.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
-from integration.models import CustomField, Pipeline
+from segments import references, rule_versions
 from segments.models import ContactMode, DateSource, SaleRule
-from segments.sales import rule_of
+from segments.references import Missing
+from segments.rule_versions import Values
+from segments.sales import Rule, in_effect, rule_of
+
+_LOCK = 0x5352
 
 
 class WrongRule(ValueError):
     """The asked rule names something the portal doesn't have; the message says what."""
+
+
+class Overtaken(Exception):
+    """Somebody has saved another version since the one this change was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,15 @@ class Asked:
     date_source: DateSource | None = None
     date_field: str | None = None
     contact_mode: ContactMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Two changes of one version put together: what others saved, and one's own choices on top."""
+
+    values: Values
+    theirs: tuple[str, ...]
+    both: tuple[str, ...]
 
 
 def asked_in_text(texts: Mapping[str, str | None]) -> Asked:
@@ -50,55 +71,159 @@ def asked_in_text(texts: Mapping[str, str | None]) -> Asked:
     )
 
 
-def change(session: Session, portal_id: int, asked: Asked, user_id: int | None = None) -> bool:
-    """Store the new rule as the next version; False when it is the same. Raises WrongRule."""
-    old = session.get(SaleRule, portal_id) or SaleRule(
-        portal_id=portal_id,
-        version=1,
-        pipelines=None,
-        date_source=DateSource.CLOSED,
-        date_field=None,
-        contact_mode=ContactMode.PRIMARY,
-    )
-    before = _facts(old)
+def saved(session: Session, portal_id: int) -> tuple[int, Values]:
+    """The version in force and its choices as they were saved."""
+    row = session.get(SaleRule, portal_id)
+    return (row.version if row else 1, Values.of(row))
+
+
+def wished(session: Session, portal_id: int, asked: Asked) -> Values:
+    """The saved choices with the asked ones on top. Raises WrongRule."""
+    values = saved(session, portal_id)[1]
     if asked.pipelines is not None:
-        old.pipelines = list(_known_pipelines(session, portal_id, asked.pipelines)) or None
+        _check_pipelines(session, portal_id, asked.pipelines)
+        values = replace(values, pipelines=tuple(sorted(set(asked.pipelines))) or None)
     if asked.date_source is not None:
-        old.date_source = asked.date_source
-        old.date_field = asked.date_field if asked.date_source is DateSource.CUSTOM else None
-    if old.date_source == DateSource.CUSTOM:
-        _check_date_field(session, portal_id, old.date_field)
+        custom = asked.date_source is DateSource.CUSTOM
+        if custom:
+            _check_date_field(session, portal_id, asked.date_field)
+        values = replace(
+            values,
+            date_source=asked.date_source,
+            date_field=asked.date_field if custom else None,
+        )
     if asked.contact_mode is not None:
-        old.contact_mode = asked.contact_mode
-    if _facts(old) == before:
+        values = replace(values, contact_mode=asked.contact_mode)
+    return values
+
+
+def compiled(session: Session, portal_id: int, values: Values) -> Rule:
+    """The rule that these choices would put into effect."""
+    rule = replace(rule_of(session, portal_id), **asdict(values))
+    return in_effect(session, rule)
+
+
+def change(
+    session: Session,
+    portal_id: int,
+    asked: Asked,
+    user_id: int | None = None,
+    *,
+    made_from: int | None = None,
+) -> bool:
+    """Store the new rule as the next version; False when it is the same.
+
+    `made_from`: the version the change was made from. Raises WrongRule, Overtaken.
+    """
+    _one_at_a_time(session, portal_id)
+    version, before = saved(session, portal_id)
+    values = wished(session, portal_id, asked)
+    if values == before:
         return False
-    old.version += 1
-    old.changed_by, old.changed_at = user_id, utcnow()
-    session.add(old)
-    session.flush()
+    if made_from is not None and made_from != version:
+        raise Overtaken
+    _store(session, portal_id, values, user_id)
     return True
 
 
-def shown(session: Session, portal_id: int) -> dict[str, Any]:
-    """The rule in force, for the command line."""
-    return asdict(rule_of(session, portal_id))
+def restore(
+    session: Session, portal_id: int, number: int, user_id: int | None, *, made_from: int
+) -> bool:
+    """Put an older version into force again, as a new one; False when it says the same.
+
+    What the portal has lost since then is no obstacle: it is marked like any other loss. Raises
+    WrongRule when there is no such version, Overtaken.
+    """
+    _one_at_a_time(session, portal_id)
+    version, before = saved(session, portal_id)
+    older = rule_versions.find(session, portal_id, number)
+    if older is None:
+        raise WrongRule(f"no version {number} is on record")
+    if Values.of(older) == before:
+        return False
+    if made_from != version:
+        raise Overtaken
+    _store(session, portal_id, Values.of(older), user_id)
+    return True
 
 
-def _facts(rule: SaleRule) -> tuple[Any, ...]:
-    return (rule.pipelines, rule.date_source, rule.date_field, rule.contact_mode)
+def reconcile(session: Session, portal_id: int, asked: Asked, made_from: int) -> Reconciled:
+    """The form of somebody who was overtaken: what others saved is in it, and so is what he chose."""
+    older = rule_versions.find(session, portal_id, made_from)
+    base, current = Values.of(older), saved(session, portal_id)[1]
+    mine = wished(session, portal_id, asked)
+    own, theirs = base.differing(mine), base.differing(current)
+    values = current
+    for part in own:
+        values = values.with_part(part, mine)
+    both = tuple(part for part in own if part in theirs and part in mine.differing(current))
+    return Reconciled(values, theirs, both)
 
 
-def _known_pipelines(session: Session, portal_id: int, asked: tuple[int, ...]) -> tuple[int, ...]:
-    known = set(
-        session.scalars(sa.select(Pipeline.bitrix_id).where(Pipeline.portal_id == portal_id))
+def notice(session: Session, portal_id: int) -> bool:
+    """Note what the portal has lost or got back of the rule, as a version of its own: figures follow.
+
+    False when nothing of the kind happened.
+    """
+    row = session.get(SaleRule, portal_id)
+    if row is None or _kept_missing(session, row) == attention(session, portal_id):
+        return False
+    _one_at_a_time(session, portal_id)
+    row = session.get_one(SaleRule, portal_id, populate_existing=True)
+    if _kept_missing(session, row) == attention(session, portal_id):
+        return False
+    _store(session, portal_id, Values.of(row), None)
+    return True
+
+
+def attention(session: Session, portal_id: int) -> Missing:
+    """What the saved rule refers to and the portal no longer has."""
+    values = saved(session, portal_id)[1]
+    return references.missing(
+        session, portal_id, values.pipelines, values.date_source, values.date_field
     )
+
+
+def shown(session: Session, portal_id: int) -> dict[str, Any]:
+    """The rule in effect, for the command line, and what the portal lacks of the saved one."""
+    gone = attention(session, portal_id)
+    lost = [*(f"pipeline {i}" for i in gone.pipelines), *filter(None, [gone.date_field])]
+    return {**asdict(rule_of(session, portal_id)), "missing": ", ".join(lost) or None}
+
+
+def _kept_missing(session: Session, row: SaleRule) -> Missing:
+    return rule_versions.missed_in(rule_versions.find(session, row.portal_id, row.version))
+
+
+def _store(session: Session, portal_id: int, values: Values, user_id: int | None) -> None:
+    row = session.get(SaleRule, portal_id)
+    if row is None:
+        rule_versions.keep_first(session, portal_id)
+        row = SaleRule(portal_id=portal_id, version=1)
+    row.pipelines = None if values.pipelines is None else list(values.pipelines)
+    row.date_source, row.date_field = values.date_source, values.date_field
+    row.contact_mode = values.contact_mode
+    row.version += 1
+    row.changed_by, row.changed_at = user_id, utcnow()
+    session.add(row)
+    session.flush()
+    rule_versions.keep(session, row, attention(session, portal_id))
+
+
+def _one_at_a_time(session: Session, portal_id: int) -> None:
+    """Until the end of the transaction; what was read before may be old."""
+    key = sa.literal(_LOCK, sa.Integer), sa.literal(portal_id, sa.Integer)
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(*key)))
+    session.get(SaleRule, portal_id, populate_existing=True)
+
+
+def _check_pipelines(session: Session, portal_id: int, asked: tuple[int, ...]) -> None:
+    known = references.pipeline_ids(session, portal_id)
     unknown = sorted(set(asked) - known)
     if unknown:
         raise WrongRule(f"the portal has no pipeline {unknown[0]}; it has {sorted(known)}")
-    return tuple(sorted(set(asked)))
 
 
 def _check_date_field(session: Session, portal_id: int, code: str | None) -> None:
-    field = session.get(CustomField, (portal_id, "deal", code)) if code else None
-    if field is None or field.type_id not in {"date", "datetime"} or field.multiple:
+    if not references.is_date_field(session, portal_id, code):
         raise WrongRule(f"{code or 'the field'} is not a single date field of deals")

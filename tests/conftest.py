@@ -33,7 +33,14 @@ from core.config import Settings
 from core.database import Base, SessionFactory, make_engine
 
 ROOT = Path(__file__).parents[1]
+SCRIPTS = 12
 ENCRYPTION_KEY = "dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0zMmJ5dGU="
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--scripts", type=int, default=SCRIPTS, help="how many random scripts of edits and faults"
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 LOCALES = Path(__file__).resolve().parents[2] / "locale"
 _FEW = 2
+_spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 
 class Catalogue(Domain):  # type: ignore[misc]
@@ -42,9 +46,24 @@ def _translations(language: str) -> NullTranslations:
     return Translations(compiled)
 
 
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Meanwhile speak this language: jobs and commands have no viewer to ask."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def _catalogue() -> NullTranslations:
+    spoken = _spoken.get()
+    return get_translations() if spoken is None else _translations(spoken)
+
+
 def gettext(message: str, **values: Any) -> str:
     """The message in the viewer's language, with `%(name)s` filled in."""
-    text: str = get_translations().gettext(message)
+    text: str = _catalogue().gettext(message)
     return text % values if values else text
 
 
@@ -57,6 +76,6 @@ def plural(number: float | Decimal, one: str, many: str, **values: Any) -> str:
     `%(n)s` is the number as people write it, 1 284, unless the caller passes its own.
     """
     whole = number == int(number)
-    written = format_decimal(number, "#,##0.##", locale=get_locale() or "en")
-    text: str = get_translations().ngettext(one, many, abs(int(number)) if whole else _FEW)
+    written = format_decimal(number, "#,##0.##", locale=_spoken.get() or get_locale() or "en")
+    text: str = _catalogue().ngettext(one, many, abs(int(number)) if whole else _FEW)
     return text % {"n": written, **values}

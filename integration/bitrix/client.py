@@ -69,6 +69,7 @@ class CallRecord:
     status: int
     error: str
     commands: int = 0
+    operating: float | None = None
 
 
 class Client:
@@ -87,13 +88,16 @@ class Client:
         *,
         patience: Patience | None = None,
         on_call: Callable[[CallRecord], None] | None = None,
+        connector: str = "",
     ) -> None:
+        """`connector` names us as the source of changes, which keeps them off our offline queue."""
         self.endpoint = endpoint.rstrip("/") + "/"
         self.limiter = limiter
         self.patience = patience or Patience()
         self._auth = auth
         self._http = http
         self._on_call = on_call
+        self.connector = connector
 
     def call(
         self, method: str, params: Params | None = None, *, idempotent: bool | None = None
@@ -204,19 +208,24 @@ class Client:
 
     def _send(self, method: str, body: dict[str, Any], token: str | None, commands: int) -> Answer:
         payload = body if token is None else {**body, "auth": token}
+        if self.connector:
+            payload = {**payload, "auth_connector": self.connector}
         started = time.monotonic()
-        status, problem = 0, ""
+        status, problem, operating = 0, "", None
         try:
             reply = self._post(method, orjson.dumps(payload))
             status = reply.status
-            return answers.answer(answers.envelope(reply), reply.status)
+            made = answers.answer(answers.envelope(reply), reply.status)
         except BitrixError as error:
             problem = error.code or type(error).__name__
             raise
+        else:
+            operating = made.time.operating
+            return made
         finally:
             if self._on_call is not None:
                 seconds = time.monotonic() - started
-                self._on_call(CallRecord(method, seconds, status, problem, commands))
+                self._on_call(CallRecord(method, seconds, status, problem, commands, operating))
 
     def _post(self, method: str, payload: bytes) -> Reply:
         try:

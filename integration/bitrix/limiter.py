@@ -1,21 +1,24 @@
-"""How fast a portal may be called: requests a second, and execution time of each method.
+"""How fast a portal may be called, and who goes first.
 
-https://apidocs.bitrix24.com/settings/performance/limits.html
+Requests a second and execution time of each method are counted for the whole portal. What is left of
+both is divided by priority (`budgets.Priority`): less urgent work stops earlier and takes no place in
+the queue ahead of its turn, so that whoever opens a card never waits behind a sync.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import orjson
 import redis
 
 from integration.bitrix.answers import Time
+from integration.bitrix.budgets import Budget, Limits, Priority
 from integration.bitrix.errors import OperationTimeLimit, RateLimited
 from integration.bitrix.limiter_stores import LocalStore, RedisStore, Store
 
@@ -28,55 +31,7 @@ _AWAY_SHARE = 0.25  # without Redis other processes are invisible: leave them ro
 _COST_WEIGHT = 0.3
 _LEARNED_FOR_SECONDS = 3600.0  # then the limit is tried anew: it may have been learned wrongly
 _LEARN_WITHIN_SECONDS = 60.0
-_PROBE = 10  # calls at once of a method nobody knows the cost of
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the portal's plan allows. `headroom` requests stay unused: the network reorders them."""
-
-    burst: int = 50
-    per_second: float = 2.0
-    headroom: int = 1
-    operating_seconds: float = 480.0
-    operating_share: float = 0.8
-    operating_window: float = 600.0
-
-    @classmethod
-    def enterprise(cls) -> Self:
-        """The limits of the Enterprise plan."""
-        return cls(burst=250, per_second=5.0, headroom=2)
-
-    @classmethod
-    def off(cls) -> Self:
-        """No limit on requests a second (a boxed portal); execution time is still watched."""
-        return cls(per_second=math.inf)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Execution time of one method, as far as its answers tell."""
-
-    limit: float
-    used: float
-    stop_at: float
-    closed_for: float = 0.0
-    seconds_per_call: float | None = None
-
-    @property
-    def remaining(self) -> float:
-        """Seconds that may still be used before we stop of our own will."""
-        return 0.0 if self.closed_for > 0 else max(0.0, self.stop_at - self.used)
-
-    def calls(self, at_most: int) -> int:
-        """How many calls fit; at least one while the method is open, to learn how it stands."""
-        if self.closed_for > 0:
-            return 0
-        if self.seconds_per_call is None:
-            return min(at_most, _PROBE)
-        if not self.seconds_per_call:
-            return at_most
-        return max(1, min(at_most, int(self.remaining / self.seconds_per_call)))
+_SHORTEST_WAIT = 0.001
 
 
 class Limiter:
@@ -97,12 +52,19 @@ class Limiter:
         local: LocalStore | None = None,
     ) -> None:
         self.limits = limits or Limits()
+        self.priority = Priority.INTERACTIVE
         self._shared = RedisStore(client, portal) if client is not None else None
         self._local = local or LocalStore()
         self._sleep = sleep
         self._now = now
         self._away_until = -math.inf
         self._skew = 0.0  # the portal's clock minus ours
+
+    def at(self, priority: Priority) -> Limiter:
+        """The same limiter for calls of this priority."""
+        other = copy.copy(self)
+        other.priority = priority
+        return other
 
     def acquire(self, methods: Collection[str], patience: float) -> None:
         """Wait until one request with these methods may be sent.
@@ -118,11 +80,18 @@ class Limiter:
             self._sleep(closed)
         if math.isinf(self.limits.per_second):
             return
-        taken, wait = self._take(patience)
-        if not taken:
-            raise RateLimited("the queue of requests is too long", retry_after=wait)
-        if wait > 0:
+        waited = 0.0
+        while True:
+            taken, wait = self._take(patience - waited)
+            if taken:
+                if wait > 0:
+                    self._sleep(wait)
+                return
+            if waited + wait > patience:
+                raise RateLimited("the queue of requests is too long", retry_after=wait)
+            wait = max(wait, _SHORTEST_WAIT)
             self._sleep(wait)
+            waited += wait
 
     def refused(self) -> None:
         """The portal says the bucket is full: others share it, so let it drain for everybody."""
@@ -171,13 +140,26 @@ class Limiter:
         """How the method stands, for planning how much to ask at once."""
         known, now = self._known(method), self._now()
         limit = known.get("limit", self.limits.operating_seconds)
-        stop_at = limit * self.limits.operating_share
+        stop_at = limit * self.limits.operating_share * self.priority.operating
         fresh = now - known.get("seen_at", -math.inf) < self.limits.operating_window
         used = known.get("used", 0.0) if fresh else 0.0
         closed_until = known.get("closed", 0.0)
         if used >= stop_at:
             closed_until = max(closed_until, known.get("reset_at", 0.0))
         return Budget(limit, used, stop_at, max(0.0, closed_until - now), known.get("cost"))
+
+    def free(self) -> float | None:
+        """Requests that may be sent at once now; None where nothing limits them."""
+        if math.isinf(self.limits.per_second):
+            return None
+        capacity = self.limits.burst - self.limits.headroom
+        level = self._on_store(lambda store: store.level(self.limits.per_second))
+        return max(0.0, capacity - level)
+
+    def methods(self) -> list[str]:
+        """Methods whose execution time something is known of, by name."""
+        names = self._on_store(lambda store: store.names())
+        return sorted({name.rpartition(":")[0] for name in names})
 
     def _known(self, method: str) -> dict[str, float]:
         names = [f"{method}:{name}" for name in ("closed", "cost", "limit", "seen")]
@@ -207,7 +189,8 @@ class Limiter:
 
         def take(store: Store) -> tuple[bool, float]:
             share = 1.0 if store is self._shared or self._shared is None else _AWAY_SHARE
-            return store.take(max(1.0, capacity * share), rate * share, patience)
+            reserve = self.priority.reserve
+            return store.take(max(1.0, capacity * share), rate * share, patience, reserve)
 
         return self._on_store(take)
 

@@ -163,6 +163,8 @@ def _reset_cursor(
     cursor.finished = False
     cursor.window_started_at = window_started_at
     cursor.expected = totals.get(source.name)
+    if cursor.expected is not None:
+        cursor.portal_rows, cursor.counted_at = cursor.expected, window_started_at
     cursor.rows = cursor.changed = cursor.deleted = cursor.quarantined = cursor.requests = 0
     cursor.seconds = 0.0
 

@@ -8,6 +8,9 @@ import pytest
 import requests
 from support.live import live_world
 
+from core import queue
+from core.queue import Queue
+from integration.models import QuarantinedRow
 from segments.models import MetricsRun
 
 PAGE = ".app-page iframe"
@@ -154,3 +157,70 @@ def test_readyz_names_the_parts_that_do_not_answer(served):
     assert "ticker" in answer.json()["failing"]
     assert "database" not in answer.json()["failing"]
     assert requests.get(f"{served.runtime.settings.public_url}/healthz", timeout=10).ok
+
+
+def test_the_administrator_sees_what_is_wrong_and_mends_it(browser, served):
+    wait_until(lambda: metrics_known(served))
+    for name in ("ticker", *(f"worker-{each}" for each in Queue)):
+        queue.beat(served.runtime.redis, name)
+    open_app(browser, served)
+    browser.click("a >> text=Состояние", frame=PAGE)
+    browser.wait("text=Всё в порядке", frame=PAGE)
+    contacts = [row["ID"] for row in served.rows("contact")[:2]]
+    with served.runtime.sessions.begin() as session:
+        for contact_id in contacts:
+            session.add(
+                QuarantinedRow(
+                    portal_id=served.portal_id,
+                    entity="contact",
+                    bitrix_id=str(contact_id),
+                    reason="BIRTHDATE: not a date",
+                )
+            )
+    browser.click("#rows >> text=Проверить", frame=PAGE)
+    browser.wait("text=2 строки отложены", frame=PAGE)
+    browser.wait("#aside >> text=Дата рождения (BIRTHDATE): не дата", frame=PAGE)
+    assert browser.count("#aside tbody tr", frame=PAGE) == 2
+    browser.click("#aside tbody tr >> text=Повторить", frame=PAGE)
+    browser.wait("text=1 строка отложена", frame=PAGE)
+    browser.click("#verdict >> text=Перечитать все", frame=PAGE)
+    browser.wait("text=Всё в порядке", frame=PAGE)
+    for width in (1280, 375):
+        browser.viewport(width, 900)
+        assert no_side_scroll(browser)
+    browser.click("#rows >> text=Перечитать всё", frame=PAGE)
+    browser.click("dialog[open] [value=yes]", frame=PAGE)
+    browser.wait("text=Полная загрузка начинается", frame=PAGE)
+    browser.click("text=Показать ещё", frame=PAGE)
+    browser.wait("text=Расход работы", frame=PAGE)
+    assert browser.errors() == []
+
+
+def test_the_administrator_sees_what_a_rule_changes_saves_it_and_puts_the_old_one_back(
+    browser, served
+):
+    wait_until(lambda: metrics_known(served))
+    open_app(browser, served)
+    browser.wait("text=Самые ценные контакты", frame=PAGE)
+    browser.click("a >> text=Настройки", frame=PAGE)
+    browser.click("text=Подбор персонала", frame=PAGE)
+    browser.click("text=Поровну каждому контакту", frame=PAGE)
+    browser.click("#rule-form >> text=Посмотреть, что изменится", frame=PAGE)
+    browser.wait("[data-preview]", frame=PAGE)
+    shown = browser.text("#rule-preview", frame=PAGE)
+    assert "Показатели изменятся у" in shown
+    assert "Поровну каждому контакту".lower() in shown.lower()
+    assert browser.count("[data-preview] a[data-open-path]", frame=PAGE) > 0
+    assert browser.count("#rule-history", frame=PAGE) == 0, "looking has saved nothing"
+    for width in (375, 1280):
+        browser.viewport(width, 900)
+        assert no_side_scroll(browser)
+
+    browser.click("text=Сохранить правило", frame=PAGE)
+    browser.wait("text=Пересчитано по новому правилу", frame=PAGE)
+    assert "Версия 2 действует" in " ".join(browser.text("#rule-history", frame=PAGE).split())
+    browser.click("#rule-history button >> text=Вернуть", frame=PAGE)
+    browser.click("#confirm [value=yes]", frame=PAGE)
+    browser.wait("text=Версия 3", frame=PAGE)
+    browser.wait("text=Пересчитано по новому правилу", frame=PAGE)
+    assert browser.errors() == []

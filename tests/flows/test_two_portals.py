@@ -174,6 +174,14 @@ class Sample:
     status: int = 200
 
 
+def rule_form(visitor, **choices):
+    """The form of the sale rule, made from the version in force."""
+    page = visitor.get("/settings").get_data(as_text=True)
+    version = re.search(r'name="version" value="(\d+)"', page)[1]
+    own = {"version": version, "pipelines": ["0", "1"]}
+    return {**own, "date_source": "closed", "contact_mode": "primary", **choices}
+
+
 FIELDS = ["UF_CRM_RUBILNIK_LTV", "UF_CRM_RUBILNIK_AVERAGE_CHECK"]
 SAMPLES = {
     ("GET", "/healthz"): Sample(lambda v: v.get("/healthz")),
@@ -192,13 +200,25 @@ SAMPLES = {
     ("POST", "/home/sync"): Sample(lambda v: v.post("/home/sync")),
     ("GET", "/settings"): Sample(lambda v: v.get("/settings"), shows=True),
     ("GET", "/settings/preview"): Sample(lambda v: v.get("/settings/preview"), shows=True),
-    ("POST", "/settings/rule"): Sample(
-        lambda v: v.post("/settings/rule", pipelines=["0", "1"], date_source="closed",
-                         contact_mode="primary"), shows=True
+    ("POST", "/settings/rule"): Sample(lambda v: v.post("/settings/rule", **rule_form(v)), shows=True),
+    ("POST", "/settings/rule/preview"): Sample(
+        lambda v: v.post("/settings/rule/preview", **rule_form(v, contact_mode="split")), shows=True
     ),
+    ("POST", "/settings/rule/restore"): Sample(
+        lambda v: v.post("/settings/rule/restore", number="1", version=rule_form(v)["version"]),
+        shows=True,
+    ),
+    ("GET", "/settings/recompute"): Sample(lambda v: v.get("/settings/recompute")),
     ("POST", "/settings/writing"): Sample(
         lambda v: v.post("/settings/writing", enabled="1", fields=FIELDS), shows=True
     ),
+    ("GET", "/health"): Sample(lambda v: v.get("/health")),
+    ("GET", "/health/live"): Sample(lambda v: v.get("/health/live")),
+    ("GET", "/health/calls"): Sample(lambda v: v.get("/health/calls")),
+    ("POST", "/health/check"): Sample(lambda v: v.post("/health/check")),
+    ("POST", "/health/compare"): Sample(lambda v: v.post("/health/compare")),
+    ("POST", "/health/confirm"): Sample(lambda v: v.post("/health/confirm")),
+    ("POST", "/health/retry"): Sample(lambda v: v.post("/health/retry")),
     ("POST", "/placement/<code>"): Sample(lambda v: v.placement(), shows=True),
     ("GET", "/card"): Sample(lambda v: v.get("/card"), shows=True),
     ("GET", "/card/deals"): Sample(lambda v: v.get("/card/deals?show=all"), shows=True),
@@ -207,10 +227,13 @@ SAMPLES = {
 COMMANDS = {
     "sync": ["--portal", "{portal}", "--json"],
     "sync status": ["--portal", "{portal}"],
+    "reconcile": ["--portal", "{portal}", "--json"],
     "metrics": ["--portal", "{portal}", "--json"],
     "writeback": ["--portal", "{portal}", "--dry-run", "--json"],
     "sale-rule": ["--portal", "{portal}", "--pipelines", "0,1", "--contacts", "split"],
     "writing": ["--portal", "{portal}", "--off"],
+    "health": ["--portal", "{portal}"],
+    "calls": ["--portal", "{portal}", "--json"],
     "best-client": ["--portal", "{portal}", "--json"],
 }
 FOR_ALL_PORTALS = {"portals list", "portals add", "keys rotate", "worker", "ticker", "migrate"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 import redis
@@ -13,9 +15,13 @@ from hypothesis import strategies as st
 from support.scripted import FakeTime
 
 from integration.bitrix.answers import Time
+from integration.bitrix.budgets import Priority
 from integration.bitrix.errors import OperationTimeLimit, RateLimited
 from integration.bitrix.limiter import Limiter, Limits
 from integration.bitrix.limiter_stores import LocalStore, RedisStore
+from integration.connect import connect, connect_viewer
+from integration.connect import limiter as limiter_of
+from integration.rules import hours
 
 
 class Bucket:
@@ -31,7 +37,7 @@ class Bucket:
         self.level = max(0.0, self.level - self.rate * idle) + 1
         self.at = now
         self.highest = max(self.highest, self.level)
-        return self.level <= self.burst + 1e-6
+        return self.level <= self.burst + 1e-5  # a clock of today is no finer
 
 
 def local(clock, **limits):
@@ -271,6 +277,162 @@ def test_without_redis_it_goes_on_alone_and_more_slowly():
     limiter.record({"m": seen(clock, 400.0)})
     with pytest.raises(OperationTimeLimit):
         limiter.acquire(["m"], 20)
+
+
+def background(limiter):
+    return limiter.at(Priority.BACKGROUND)
+
+
+def taken_at_once(limiter, clock):
+    """How many requests start before the limiter makes one wait."""
+    started, count = clock.now, 0
+    while True:
+        limiter.acquire(["m"], 1000)
+        if clock.now > started:
+            return count
+        count += 1
+
+
+@given(st.integers(10, 60), st.floats(0.5, 10), st.integers(1, 150))
+def test_with_nobody_about_background_work_leaves_one_request_free(burst, rate, count):
+    clock = FakeTime()
+    limiter = background(local(clock, burst=burst, per_second=rate, headroom=0))
+    started = clock.now
+    for _ in range(count):
+        limiter.acquire(["m"], patience=1000)
+    assert clock.now - started <= max(0, count - (burst - 1)) / rate + 0.01
+
+
+def test_less_urgent_work_leaves_more_of_the_bucket_while_people_work():
+    clock = FakeTime()
+    left = {}
+    for priority in Priority:
+        limiter = local(clock, burst=50, per_second=2, headroom=0)
+        limiter.acquire(["m"], 0)
+        left[priority] = 49 - taken_at_once(limiter.at(priority), clock)
+    assert left == {
+        Priority.INTERACTIVE: 0, Priority.PROMPT: 2, Priority.BACKGROUND: 5, Priority.PATIENT: 10,
+    }  # fmt: skip
+
+
+def test_a_small_bucket_still_lets_background_work_through():
+    clock = FakeTime()
+    limiter = background(local(clock, burst=2, per_second=2, headroom=1))
+    for _ in range(5):
+        limiter.acquire(["m"], 20)
+    assert sum(clock.slept) == pytest.approx(2.0, abs=0.1)
+
+
+def test_background_work_does_not_queue_for_longer_than_its_patience():
+    clock = FakeTime()
+    limiter = local(clock, burst=5, per_second=1, headroom=0)
+    for _ in range(40):
+        limiter._local.take(5, 1, 1000)
+    with pytest.raises(RateLimited) as caught:
+        background(limiter).acquire(["m"], 20)
+    assert clock.slept == []
+    assert caught.value.retry_after == pytest.approx(40, abs=2)
+    clock.now += 30
+    background(limiter).acquire(["m"], 20)
+    assert 5 < sum(clock.slept) <= 20
+
+
+@given(st.lists(st.sampled_from(list(Priority)), min_size=1, max_size=150), st.integers(3, 60))
+def test_no_order_of_priorities_overflows_the_bucket(order, burst):
+    clock, portal = FakeTime(), Bucket(burst, 2)
+    limiter = local(clock, burst=burst, per_second=2, headroom=0)
+    for priority in order:
+        limiter.at(priority).acquire(["m"], patience=1000)
+        assert portal.hit(clock.now)
+
+
+def test_a_method_used_up_for_background_work_is_open_for_people():
+    clock = FakeTime()
+    limiter = local(clock)
+    limiter.record({"m": seen(clock, 200.0)})
+    calls = {priority: limiter.at(priority).budget("m").calls(500) for priority in Priority}
+    assert calls == {
+        Priority.INTERACTIVE: 184, Priority.PROMPT: 145, Priority.BACKGROUND: 107,
+        Priority.PATIENT: 0,
+    }  # fmt: skip
+    limiter.record({"m": seen(clock, 310.0)})
+    with pytest.raises(OperationTimeLimit):
+        background(limiter).acquire(["m"], 20)
+    limiter.acquire(["m"], 0)
+
+
+@pytest.mark.parametrize("sharing", ["redis", "process"])
+def test_a_card_opens_within_one_drain_interval_while_a_sync_takes_all_it_gets(client, sharing):
+    """Four threads of a sync in real time; then a card that asks four times in a row."""
+    limits = Limits(burst=20, per_second=8, headroom=1)
+    shared = LocalStore()
+
+    def limiter():
+        return Limiter("p", client if sharing == "redis" else None, limits=limits, local=shared)
+
+    over = threading.Event()
+
+    def sync():
+        mine = background(limiter())
+        while not over.is_set():
+            mine.acquire(["crm.deal.list"], 20)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(sync)
+        time.sleep(0.7)
+        waits = []
+        for _ in range(4):
+            started = time.monotonic()
+            limiter().acquire(["crm.contact.get"], 5)
+            waits.append(time.monotonic() - started)
+        over.set()
+    assert waits[0] < 0.05, "one request is always kept free"
+    assert max(waits) < 1 / limits.per_second + 0.1, waits
+
+
+def test_both_stores_keep_the_same_reserve(client):
+    now = time.monotonic()
+    stores = [LocalStore(lambda: now), RedisStore(client, "p")]
+    asked = [10.0] * 3 + [0.0] + [10.0] * 20 + [5.0] * 20 + [0.0] * 30
+    taken = [[store.take(40, 0.001, 1500, reserve) for reserve in asked] for store in stores]
+    assert [ok for ok, _ in taken[0]] == [ok for ok, _ in taken[1]]
+    for mine, shared in zip(*taken, strict=True):
+        assert mine[1] == pytest.approx(shared[1], abs=5)
+    assert sum(ok for ok, _ in taken[0]) == 41
+
+
+@pytest.mark.parametrize(
+    ("moment", "offset", "working"),
+    [
+        ("2026-05-06T06:00", 180, True),  # a Wednesday, nine in Moscow
+        ("2026-05-06T04:59", 180, False),
+        ("2026-05-06T17:00", 180, False),
+        ("2026-05-09T09:00", 180, False),  # a Saturday
+        ("2026-05-08T22:30", 600, False),  # still Friday in London, Saturday in Vladivostok
+        ("2026-05-10T22:30", 600, True),
+    ],
+)
+def test_working_hours_are_those_of_the_portal(moment, offset, working):
+    assert hours.working(datetime.fromisoformat(moment + "+00:00"), offset) is working
+
+
+@pytest.mark.parametrize(("at_work", "patient"), [(True, "PATIENT"), (False, "BACKGROUND")])
+def test_who_opens_a_card_is_counted_with_all_others_and_goes_first(
+    world, monkeypatch, at_work, patient
+):
+    monkeypatch.setattr("integration.connect.working", lambda _now, _offset: at_work)
+    portal = world.portal
+    portal.license = "ru_pro100"
+    everybody = limiter_of(world.runtime, portal)
+    free = everybody.free()
+    viewer = connect_viewer(world.runtime, portal.endpoint, "0123456789abcdef", portal).limiter
+    viewer.acquire(["profile"], 0)
+    assert viewer.priority is Priority.INTERACTIVE
+    assert everybody.free() == pytest.approx(free - 1, abs=0.9)
+    assert connect(world.runtime, portal).limiter.priority is Priority.BACKGROUND
+    writer = connect(world.runtime, portal, priority=Priority.PATIENT)
+    assert writer.limiter.priority is Priority[patient]
 
 
 def test_limits_by_plan():

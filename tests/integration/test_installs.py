@@ -10,7 +10,7 @@ from support.world import joined
 from support.world import world as make_world
 
 from core.queue import Queue
-from integration import installs, portals
+from integration import installs, jobs, portals
 from integration.connect import connect
 from integration.fields import METRIC_FIELDS
 from integration.installs import EVENTS, PLACEMENTS
@@ -47,10 +47,16 @@ def rows(world, table=Portal):
         return session.scalars(sa.select(table)).all()
 
 
+def online(world):
+    """Events the portal posts to us."""
+    bound = connect(world.runtime, world.portal).call("event.get", {}).result
+    return [row["event"] for row in bound if not row["offline"]]
+
+
 def test_the_wizard_binds_everything_and_keeps_the_tokens(world):
     (app,) = world.demo.control("")["apps"]
     assert sorted(app["placements"]) == sorted(PLACEMENTS)
-    assert sorted(app["events"]) == sorted(EVENTS)
+    assert sorted(online(world)) == sorted(EVENTS)
     assert {step["status"] for step in world.portal.install_steps.values()} == {"done"}
     assert world.portal.domain == world.demo.domain
     assert world.portal.installer_id == 1
@@ -71,7 +77,7 @@ def test_an_application_without_pages_installs_by_its_event(bare):
 
 
 def test_a_step_that_fails_is_shown_and_repeated(bare):
-    bare.demo.fault("error", "event.bind", times=-1, status=403, code="ACCESS_DENIED")
+    bare.demo.fault("subcommand_error", "event.bind", times=-1, status=403, code="ACCESS_DENIED")
     bare.open(handler="http://127.0.0.1:1/install")
     bare.work(Queue.INTERACTIVE)
     (portal,) = rows(bare)
@@ -84,6 +90,46 @@ def test_a_step_that_fails_is_shown_and_repeated(bare):
     (portal,) = rows(bare)
     assert portal.state == PortalState.ACTIVE
     assert portal.install_steps["events"]["status"] == "done"
+
+
+def test_an_older_portal_without_some_field_events_installs_all_the_same(bare):
+    lacks = {"code": "ERROR_EVENT_NOT_FOUND", "description": "Event not found", "status": 400}
+    bare.demo.fault("subcommand_error", "event.bind", skip=len(EVENTS) - 2, times=2, **lacks)
+    bare.install()
+    assert online(bare) == list(EVENTS[:-2])
+
+
+def test_an_older_portal_without_card_events_says_so(bare):
+    lacks = {"code": "ERROR_EVENT_NOT_FOUND", "description": "Event not found", "status": 400}
+    bare.demo.fault("subcommand_error", "event.bind", skip=2, times=1, **lacks)
+    bare.open(handler="http://127.0.0.1:1/install")
+    bare.work(Queue.INTERACTIVE)
+    (portal,) = rows(bare)
+    assert portal.install_steps["events"]["status"] == "failed"
+
+
+def test_events_that_were_lost_or_are_new_are_bound_by_and_by(world):
+    client = connect(world.runtime, world.portal)
+    client.call("event.unbind", {"event": "ONCRMDEALUPDATE"})
+    client.call("event.unbind", {"event": "ONCRMLEADUSERFIELDADD"})
+    jobs.bind()
+    world.work(Queue.SYNC)
+    assert sorted(online(world)) == sorted(EVENTS)
+    world.demo.control("counters/reset", {})
+    jobs.bind()
+    world.work(Queue.SYNC)
+    assert "event.bind" not in world.demo.counters()
+
+
+def test_everything_a_client_base_consists_of_is_told_by_events():
+    told = {"ADD", "UPDATE", "DELETE"}
+    fields = {f"USERFIELD{action}" for action in (*told, "SETENUMVALUES")}
+    wanted = {
+        f"ONCRM{entity}{action}"
+        for entity in ("DEAL", "CONTACT", "COMPANY", "LEAD")
+        for action in told | fields
+    }
+    assert wanted | {"ONCRMDEALMOVETOCATEGORY"} <= set(EVENTS)
 
 
 def test_a_field_whose_creation_answers_500_but_succeeds_is_there_once(world):

@@ -90,6 +90,15 @@ def sync(portal_id: int, run_id: int) -> None:
         pass
 
 
+def check(portal_id: int) -> None:
+    """Work on the portal's checks until they end."""
+    from core.runtime import current
+    from integration.sync import reconcile
+
+    while reconcile.run_slice(current(), portal_id):
+        pass
+
+
 def recompute(portal_id: int) -> None:
     """All metrics."""
     from core.runtime import current
@@ -110,6 +119,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "profile": profile,
     "die_after_refresh": die_after_refresh,
     "sync": sync,
+    "check": check,
     "recompute": recompute,
     "write_back": write_back,
 }

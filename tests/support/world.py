@@ -210,7 +210,7 @@ def joined(app: Flask, current: Runtime, demo: DemoPortal, address: str = NOWHER
         title="Рубильник",
         handler_url=f"{address}/",
         install_url=f"{address}/install",
-        scopes=["crm", "placement", "user_basic"],
+        scopes=["crm", "placement", "user_basic", "im"],
     )
     with transaction(current.sessions) as session:
         register(

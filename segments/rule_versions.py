@@ -1,0 +1,198 @@
+"""Every version of the sale rule: what it held, who saved it, and what changed from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from integration.models import Portal, PortalUser
+from segments import references
+from segments.models import ContactMode, DateSource, SaleRule, SaleRuleVersion
+from segments.references import Missing
+
+SHOWN = 20
+PARTS: Final = ("pipelines", "date", "contacts")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The choices of a sale rule. `pipelines` None means all of them, those to come included."""
+
+    pipelines: tuple[int, ...] | None = None
+    date_source: DateSource = DateSource.CLOSED
+    date_field: str | None = None
+    contact_mode: ContactMode = ContactMode.PRIMARY
+
+    @classmethod
+    def of(cls, row: SaleRule | SaleRuleVersion | None) -> Values:
+        """The values of a stored row; of none, those in force before anyone chose."""
+        if row is None:
+            return cls()
+        return cls(
+            None if row.pipelines is None else tuple(row.pipelines),
+            DateSource(row.date_source),
+            row.date_field,
+            ContactMode(row.contact_mode),
+        )
+
+    def part(self, name: str) -> tuple[object, ...]:
+        """One of PARTS, to compare."""
+        if name == "pipelines":
+            return (self.pipelines,)
+        if name == "date":
+            return (self.date_source, self.date_field)
+        return (self.contact_mode,)
+
+    def with_part(self, name: str, other: Values) -> Values:
+        """These values with one part taken from others."""
+        if name == "pipelines":
+            return replace(self, pipelines=other.pipelines)
+        if name == "date":
+            return replace(self, date_source=other.date_source, date_field=other.date_field)
+        return replace(self, contact_mode=other.contact_mode)
+
+    def differing(self, other: Values) -> tuple[str, ...]:
+        """The parts in which they differ."""
+        return tuple(name for name in PARTS if self.part(name) != other.part(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A saved version beside the one before it; `before` None: the first on record."""
+
+    number: int
+    values: Values
+    missing: Missing
+    before: Values | None
+    missed_before: Missing
+    changed_by: int | None
+    by: str | None
+    changed_at: datetime
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Versions, newest first, and the names of what they refer to."""
+
+    versions: list[Version]
+    names: Mapping[str, str]
+
+
+def keep(session: Session, rule: SaleRule, missing: Missing) -> None:
+    """Keep the rule as it is now as its version."""
+    known = names(session, rule.portal_id)
+    meant = {*map(str, rule.pipelines or ()), rule.date_field}
+    session.add(
+        SaleRuleVersion(
+            portal_id=rule.portal_id,
+            version=rule.version,
+            pipelines=rule.pipelines,
+            date_source=rule.date_source,
+            date_field=rule.date_field,
+            contact_mode=rule.contact_mode,
+            missing_pipelines=list(missing.pipelines),
+            date_field_missing=missing.date_field is not None,
+            names={key: name for key, name in known.items() if key in meant},
+            changed_by=rule.changed_by,
+            changed_at=rule.changed_at,
+        )
+    )
+    session.flush()
+
+
+def keep_first(session: Session, portal_id: int) -> None:
+    """Keep the rule a portal starts with, so that one can return to it."""
+    portal = session.get_one(Portal, portal_id)
+    untouched = SaleRule(
+        portal_id=portal_id,
+        version=1,
+        pipelines=None,
+        date_source=DateSource.CLOSED,
+        date_field=None,
+        contact_mode=ContactMode.PRIMARY,
+        changed_at=portal.installed_at or portal.created_at,
+    )
+    keep(session, untouched, Missing())
+
+
+def find(session: Session, portal_id: int, number: int) -> SaleRuleVersion | None:
+    """One version on record."""
+    return session.get(SaleRuleVersion, (portal_id, number))
+
+
+def missed_in(row: SaleRuleVersion | None) -> Missing:
+    """What the portal lacked when the version was kept."""
+    if row is None:
+        return Missing()
+    field_code = (row.date_field or "") if row.date_field_missing else None
+    return Missing(tuple(row.missing_pipelines), field_code)
+
+
+def history(session: Session, portal_id: int, limit: int = SHOWN) -> History:
+    """The newest versions with what changed in each and who did it."""
+    query = (
+        sa.select(SaleRuleVersion, PortalUser.name)
+        .outerjoin(
+            PortalUser,
+            sa.and_(
+                PortalUser.portal_id == portal_id,
+                PortalUser.bitrix_id == SaleRuleVersion.changed_by,
+            ),
+        )
+        .where(SaleRuleVersion.portal_id == portal_id)
+        .order_by(SaleRuleVersion.version.desc())
+        .limit(limit + 1)
+    )
+    rows = [(row, by) for row, by in session.execute(query)]
+    beside = pairwise([*rows, (None, None)])
+    versions = [_version(row, by, older) for (row, by), (older, _) in beside if row is not None]
+    return History(versions[:limit], names(session, portal_id))
+
+
+def listed(session: Session, portal_id: int) -> list[dict[str, Any]]:
+    """The same for the command line."""
+    return [
+        {
+            "version": version.number,
+            "changed_at": version.changed_at,
+            "changed_by": version.changed_by,
+            "changed": ",".join(version.parts) or None,
+            **asdict(version.values),
+        }
+        for version in history(session, portal_id).versions
+    ]
+
+
+def names(session: Session, portal_id: int) -> dict[str, str]:
+    """Names of pipelines and date fields: of those the portal has, and of those rules once meant."""
+    kept = (
+        sa.select(SaleRuleVersion.names)
+        .where(SaleRuleVersion.portal_id == portal_id)
+        .order_by(SaleRuleVersion.version)
+    )
+    found: dict[str, str] = {}
+    for row in session.scalars(kept):
+        found |= row
+    return found | references.names(session, portal_id)
+
+
+def _version(row: SaleRuleVersion, by: str | None, older: SaleRuleVersion | None) -> Version:
+    values, before = Values.of(row), Values.of(older) if older else None
+    return Version(
+        number=row.version,
+        values=values,
+        missing=missed_in(row),
+        before=before,
+        missed_before=missed_in(older),
+        changed_by=row.changed_by,
+        by=by,
+        changed_at=row.changed_at,
+        parts=before.differing(values) if before else (),
+    )

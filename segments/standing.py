@@ -1,0 +1,50 @@
+"""How the figures of a portal stand, for its health: is a recompute due, does writing succeed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from integration.fields import METRIC_FIELDS
+from integration.models import ChangedClient, RunStatus, SyncRun
+from integration.rules.health import Figures
+from segments import metrics, writeback
+from segments.models import SaleRule
+
+
+def figures(session: Session, portal_id: int) -> Figures:
+    """The facts about computing and writing."""
+    settings = writeback.settings_of(session, portal_id)
+    last = writeback.last_run(session, portal_id)
+    due_since = _due_since(session, portal_id)
+    if not settings.enabled:
+        return Figures(due_since=due_since)
+    asked = [code for code in settings.fields if code in METRIC_FIELDS]
+    return Figures(
+        due_since=due_since,
+        writing=True,
+        missing=tuple(sorted(writeback.missing_fields(session, portal_id, asked))),
+        failed=last.failed if last else 0,
+        reason=last.reason if last else None,
+        resume_at=last.resume_at if last else None,
+    )
+
+
+def _due_since(session: Session, portal_id: int) -> datetime | None:
+    """The oldest thing that calls for a recompute: a run not followed, a changed client, a new rule."""
+    unfollowed: sa.Select[Any] = sa.select(sa.func.min(SyncRun.finished_at)).where(
+        SyncRun.portal_id == portal_id,
+        SyncRun.status == RunStatus.DONE,
+        SyncRun.followed_at.is_(None),
+    )
+    touched = sa.select(sa.func.min(ChangedClient.changed_at)).where(
+        ChangedClient.portal_id == portal_id
+    )
+    found = [session.scalar(unfollowed), session.scalar(touched)]
+    rule = session.get(SaleRule, portal_id)
+    if rule is not None and metrics.is_stale(session, portal_id):
+        found.append(rule.changed_at)
+    return min(filter(None, found), default=None)
