@@ -33,7 +33,7 @@ from core.config import Settings
 from core.database import Base, SessionFactory, make_engine
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = 12
+SCRIPTS = 6
 ENCRYPTION_KEY = "dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0zMmJ5dGU="
 
 
