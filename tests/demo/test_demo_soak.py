@@ -25,7 +25,6 @@ def truthful(portal, soak):
                 "fields": {
                     "UF_CRM_RUBILNIK_LTV": f"{value['ltv']}|RUB",
                     "UF_CRM_RUBILNIK_AVERAGE_CHECK": value["average_check"] and f"{value['average_check']}|RUB",
-                    "UF_CRM_RUBILNIK_SALES": value["sales"],
                 },
             }
             for key, value in worth.items()
@@ -36,7 +35,9 @@ def truthful(portal, soak):
 def test_true_cards_have_no_drift_and_a_false_one_is_named(portal, soak):
     truthful(portal, soak)
     assert soak.drift() == []
-    (client,) = [row for row in soak._rows("contact") if row.get("UF_CRM_RUBILNIK_SALES")][:1]
+    (client,) = [row for row in soak._rows("contact") if row.get("UF_CRM_RUBILNIK_AVERAGE_CHECK")][
+        :1
+    ]
     portal.control(
         "mutate",
         {
