@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from core.clock import utcnow
 from core.crypto import SealBroken, Vault
 from core.database import transaction
+from core.locks import alone
 from core.runtime import Runtime
 from integration import echoes, portals
 from integration.bitrix.budgets import Priority
@@ -28,7 +29,6 @@ from integration.bitrix.client import Client
 from integration.bitrix.errors import BitrixError
 from integration.bitrix.payloads import EventPost
 from integration.connect import connect
-from integration.locks import alone
 from integration.models import Portal, PortalEvent, PortalState
 from integration.rules.custom import FieldType
 from integration.sync import dictionaries

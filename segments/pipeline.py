@@ -7,13 +7,12 @@ know it. The same two steps serve jobs and the command line.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.database import transaction
+from core.locks import alone
 from core.runtime import Runtime
 from integration.bitrix.budgets import Priority
 from integration.connect import connect
@@ -109,8 +108,8 @@ def write_back(runtime: Runtime, portal_id: int, *, seconds: float = 20.0) -> Re
         enabled = writeback.settings_of(session, portal_id).enabled
     if not enabled or portal.state != PortalState.ACTIVE:
         return None
-    with _alone(runtime, portal_id) as alone:
-        if not alone:
+    with alone(runtime.engine, _WRITING_LOCK, portal_id) as mine:
+        if not mine:
             return None
         report = writeback.write_back(
             runtime.sessions,
@@ -123,16 +122,3 @@ def write_back(runtime: Runtime, portal_id: int, *, seconds: float = 20.0) -> Re
         extra={"portal": portal_id, "written": report.written, "failed": report.failed},
     )
     return report
-
-
-@contextmanager
-def _alone(runtime: Runtime, portal_id: int) -> Iterator[bool]:
-    """Whether this process is the only one writing to the portal; the lock dies with it."""
-    with runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        key = sa.literal(_WRITING_LOCK, sa.Integer), sa.literal(portal_id, sa.Integer)
-        taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*key)))
-        try:
-            yield bool(taken)
-        finally:
-            if taken:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))

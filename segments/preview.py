@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from core.database import any_of
 from integration.models import Company, Contact
 from segments import base, totals
 from segments.metrics import worth
@@ -167,8 +168,7 @@ def _changes(rule: Rule, kind: ClientKind, ids: list[int] | None) -> sa.Select[A
     rows: Any = ClientMetrics.__table__
     stored = sa.select(rows).where(rows.c.portal_id == rule.portal_id, rows.c.kind == kind.value)
     if ids is not None:
-        these = sa.any_(sa.literal(ids, sa.ARRAY(sa.BigInteger)))
-        stored = stored.where(rows.c.client_id == these)
+        stored = stored.where(rows.c.client_id == any_of(ids))
     before = stored.cte("before").prefix_with("MATERIALIZED")
     changed = _changed(before, fresh)
     top = _most_changed(changed).subquery("top")

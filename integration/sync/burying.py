@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from core.database import any_of
 from integration.models import (
     Address,
     ChangedClient,
@@ -43,7 +44,7 @@ def bury(
     table = spec.table
     gone = sa.update(table).where(
         table.portal_id == portal_id,
-        table.bitrix_id == sa.any_(sa.literal(list(ids), sa.ARRAY(sa.BigInteger))),
+        table.bitrix_id == any_of(ids),
         table.deleted_at.is_(None),
     )
     if seen_before is not None:
@@ -155,7 +156,7 @@ def _sharing(portal_id: int, spec: EntitySpec, losers: list[int]) -> sa.Subquery
         .join(won, (won.portal_id == portal_id) & (won.bitrix_id == other.entity_id))
         .where(
             lost.portal_id == portal_id,
-            lost.bitrix_id == sa.any_(sa.literal(losers, sa.ARRAY(sa.BigInteger))),
+            lost.bitrix_id == any_of(losers),
             one.entity == spec.name,
             one.kind.in_(reachable),
             won.deleted_at.is_(None),

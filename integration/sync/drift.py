@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from core.database import document, recordset
+from core.database import any_of, document, recordset
 from integration.models import DealContact
 from integration.rules.mapping import MirrorRow
 from integration.rules.reconciling import common_shift
@@ -133,7 +133,7 @@ def follow_clock(session: Session, portal_id: int, spec: EntitySpec, drift: Drif
     if drift.shifted:
         session.execute(
             sa.update(table)
-            .where(table.portal_id == portal_id, table.bitrix_id == _any(drift.shifted))
+            .where(table.portal_id == portal_id, table.bitrix_id == any_of(drift.shifted))
             .values(updated_at=table.updated_at + timedelta(seconds=drift.shift))
         )
 
@@ -215,7 +215,3 @@ def _comparison(spec: EntitySpec) -> sa.TextClause:
         sa.bindparam("watermark_at", type_=sa.DateTime(timezone=True)),
         sa.bindparam("started_at", type_=sa.DateTime(timezone=True)),
     )
-
-
-def _any(ids: list[int]) -> Any:
-    return sa.any_(sa.literal(ids, sa.ARRAY(sa.BigInteger)))

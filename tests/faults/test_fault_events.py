@@ -14,10 +14,10 @@ from support.truths import assert_truth, metrics_of, mirror_of, wanted
 
 from core.clock import utcnow
 from core.database import transaction
+from core.locks import alone
 from core.queue import Jobs, Queue
 from integration import hints, jobs
 from integration.connect import connect
-from integration.locks import alone
 from integration.models import Contact, CustomField, Deal, Lead, PortalEvent
 from integration.sync import checks, reconcile
 
