@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from core.database import transaction
 from core.runtime import Runtime
-from integration.models import Currency, CurrencyRate, Deal, Pipeline, Portal, PortalState
+from integration.mirror import Currency, CurrencyRate, Deal, Pipeline
+from integration.models import Portal, PortalState
 
 CLIENT_ID = "local.bench.mirror"
 MEMBER_ID = "b" * 32

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from core.clock import utcnow
 from insights.rules.chart import Sum
 from insights.rules.rhythm import Rhythm, rhythm
-from integration.models import Company, Contact, CustomField, Pipeline, Portal, PortalState
+from integration.mirror import Company, Contact, CustomField, Pipeline
+from integration.models import Portal, PortalState
 from integration.sync import runs
 from integration.sync.runs import RunProgress
 from segments import explain

@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from core.runtime import Runtime
-from integration.models import Activity, CustomField, QuarantinedRow, StageMove, SyncCursor, SyncRun
+from integration.mirror import Activity, CustomField, StageMove
+from integration.models import QuarantinedRow, SyncCursor, SyncRun
 from integration.sync import checks
 from integration.sync.checks import Result
 from integration.sync.entities import BY_NAME, CARDS

@@ -15,7 +15,8 @@ from core.web.session import LIFETIME, Viewer
 from integration import frames, hints, installs, jobs, portals
 from integration.bitrix.payloads import EventPost, FramePost, MalformedPayload, decode
 from integration.frames import Confirmed, FrameRefused
-from integration.models import Portal, PortalState, PortalUser
+from integration.mirror import PortalUser
+from integration.models import Portal, PortalState
 from integration.portals import UnknownPortal
 from integration.sync import runs
 

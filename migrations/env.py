@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import integration.models  # noqa: F401 - tables register themselves in Base.metadata
+import integration.mirror
+import integration.models  # noqa: F401
 import segments.models  # noqa: F401
 from core import embedded
 from core import models as core_models  # noqa: F401

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.models import Company, Contact, CustomField, Pipeline, Portal
+from integration.mirror import Company, Contact, CustomField, Pipeline
+from integration.models import Portal
 from segments.differences import Change
 from segments.models import BaseTotals, ClientKind, ClientMetrics, MetricsRun
 

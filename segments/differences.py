@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from core.database import document, recordset
 from integration.fields import AVERAGE_CHECK, FIRST_SALE, LAST_SALE, LTV, SALES
-from integration.models import Company, Contact, Portal
+from integration.mirror import Company, Contact
+from integration.models import Portal
 from segments.models import ClientKind, ClientMetrics
 
 _MIRROR: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}

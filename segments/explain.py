@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.models import Company, Deal, DealContact, Pipeline, Status
+from integration.mirror import Company, Deal, DealContact, Pipeline, Status
 from integration.sync import prices
 from segments import sales
 from segments.models import ClientKind

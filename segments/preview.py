@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.database import any_of
-from integration.models import Company, Contact
+from integration.mirror import Company, Contact
 from segments import base, totals
 from segments.metrics import worth
 from segments.models import BaseTotals, ClientKind, ClientMetrics, MetricsRun

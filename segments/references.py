@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.models import CustomField, Pipeline
+from integration.mirror import CustomField, Pipeline
 from segments.models import DateSource
 
 DATE_TYPES = ("date", "datetime")

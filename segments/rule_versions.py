@@ -11,7 +11,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.models import Portal, PortalUser
+from integration.mirror import PortalUser
+from integration.models import Portal
 from segments import references
 from segments.models import ContactMode, DateSource, SaleRule, SaleRuleVersion
 from segments.references import Missing

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from core.database import any_of
-from integration.models import WON, Company, Deal, DealContact, Portal, StageMove
+from integration.mirror import WON, Company, Deal, DealContact, StageMove
+from integration.models import Portal
 from segments import references
 from segments.models import ClientKind, ContactMode, DateSource, SaleRule
 

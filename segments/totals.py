@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from integration.models import Company, Contact
+from integration.mirror import Company, Contact
 from segments.models import BaseTotals, ClientKind, ClientMetrics
 
 BEST = 5

@@ -23,7 +23,7 @@ from integration import echoes, portals
 from integration.bitrix.client import Client
 from integration.bitrix.errors import BitrixError, OperationTimeLimit
 from integration.fields import DEFAULT_FIELDS, METRIC_FIELDS
-from integration.models import CustomField
+from integration.mirror import CustomField
 from segments.differences import Change, count, mirror_written, pending
 from segments.models import ClientKind, WritebackRun, WritebackSettings
 

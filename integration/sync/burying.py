@@ -14,15 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core.database import any_of
-from integration.models import (
-    Address,
-    ChangedClient,
-    Check,
-    CheckStatus,
-    Deal,
-    DealContact,
-    MergedClient,
-)
+from integration.mirror import Address, Deal, DealContact
+from integration.models import ChangedClient, Check, CheckStatus, MergedClient
 from integration.sync.entities import COMPANIES, CONTACTS, DEALS, EntitySpec
 
 CLIENTS = (CONTACTS, COMPANIES)

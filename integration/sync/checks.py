@@ -10,14 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from integration.models import (
-    Check,
-    CheckStatus,
-    Portal,
-    PortalState,
-    RunStatus,
-    SyncRun,
-)
+from integration.models import Check, CheckStatus, Portal, PortalState, RunStatus, SyncRun
 from integration.sync.entities import CARDS
 from integration.sync.runs import LEASE, LostLease
 

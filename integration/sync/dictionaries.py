@@ -18,7 +18,8 @@ from core.database import Base
 from integration.bitrix import answers
 from integration.bitrix.client import Client
 from integration.bitrix.errors import UnexpectedAnswer
-from integration.models import Currency, CustomField, Pipeline, Portal, PortalUser, Status
+from integration.mirror import Currency, CustomField, Pipeline, PortalUser, Status
+from integration.models import Portal
 from integration.rules import values
 from integration.rules.custom import FieldType
 from integration.sync import prices

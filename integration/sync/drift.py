@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from core.database import any_of, document, recordset
-from integration.models import DealContact
+from integration.mirror import DealContact
 from integration.rules.mapping import MirrorRow
 from integration.rules.reconciling import common_shift
 from integration.sync.entities import EntitySpec

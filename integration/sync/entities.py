@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from integration.models import Company, Contact, Deal, Lead, Mirrored
+from integration.mirror import Company, Contact, Deal, Lead, Mirrored
 from integration.rules import mapping
 from integration.rules.custom import FieldType
 from integration.rules.mapping import MirrorRow, Row

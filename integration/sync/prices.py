@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from integration.models import ChangedClient, Currency, CurrencyRate, Deal, DealContact, Portal
+from integration.mirror import Currency, CurrencyRate, Deal, DealContact
+from integration.models import ChangedClient, Portal
 
 
 def snapshot_sql(row: str, column: str, portal: str = ":portal_id") -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.database import Base, document, recordset
 from integration.bitrix.client import Client
-from integration.models import Activity, StageMove
+from integration.mirror import Activity, StageMove
 from integration.rules import values
 from integration.rules.custom import FieldType
 from integration.rules.mapping import MirrorRow

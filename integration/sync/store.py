@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core.database import any_of, recordset
-from integration.models import ChangedClient, Deal, DealContact, QuarantinedRow
+from integration.mirror import Deal, DealContact
+from integration.models import ChangedClient, QuarantinedRow
 from integration.rules.mapping import MirrorRow
 from integration.sync import prices
 from integration.sync.entities import DEALS, EntitySpec

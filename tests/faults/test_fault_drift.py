@@ -13,15 +13,8 @@ from support.trouble import assert_as_without_faults, finish, write_all
 from support.truths import assert_truth, mirror_of
 
 from core import runtime
-from integration.models import (
-    Address,
-    Company,
-    Contact,
-    CustomField,
-    Deal,
-    QuarantinedRow,
-    SyncCursor,
-)
+from integration.mirror import Address, Company, Contact, CustomField, Deal
+from integration.models import QuarantinedRow, SyncCursor
 from segments.writeback import last_run
 
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=64 * 1024))

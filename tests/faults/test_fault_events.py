@@ -18,7 +18,8 @@ from core.locks import alone
 from core.queue import Jobs, Queue
 from integration import hints, jobs
 from integration.connect import connect
-from integration.models import Contact, CustomField, Deal, Lead, PortalEvent
+from integration.mirror import Contact, CustomField, Deal, Lead
+from integration.models import PortalEvent
 from integration.sync import checks, reconcile
 
 TABLES = {"contact": Contact, "deal": Deal, "lead": Lead}

@@ -17,16 +17,8 @@ from core import runtime
 from core.database import transaction
 from core.queue import Queue
 from integration import jobs
-from integration.models import (
-    ChangedClient,
-    Check,
-    Company,
-    Contact,
-    Deal,
-    Lead,
-    MergedClient,
-    QuarantinedRow,
-)
+from integration.mirror import Company, Contact, Deal, Lead
+from integration.models import ChangedClient, Check, MergedClient, QuarantinedRow
 from integration.sync import checks, reconcile
 from segments import pipeline
 

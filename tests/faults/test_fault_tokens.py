@@ -11,7 +11,8 @@ from support.trouble import assert_as_without_faults, finish, hits, newest, requ
 from core.database import transaction
 from integration import jobs
 from integration.connect import connect
-from integration.models import Contact, PortalEvent, PortalState
+from integration.mirror import Contact
+from integration.models import PortalEvent, PortalState
 from segments import jobs as segment_jobs
 
 

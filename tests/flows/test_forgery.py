@@ -14,7 +14,8 @@ from support.neighbours import empty, fingerprints, listener, recorded_connectio
 from support.world import world as make_world
 
 from core.queue import Queue, length
-from integration.models import Portal, PortalEvent, PortalState, PortalUser
+from integration.mirror import PortalUser
+from integration.models import Portal, PortalEvent, PortalState
 
 ENTRIES = ["/", "/install", "/session", "/placement/crm_contact_detail_tab"]
 CARD = "CRM_CONTACT_DETAIL_TAB"

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from support.truths import assert_cards_hold_truth, metrics_of, wanted
 
-from integration.models import Address, Contact, Deal, DealContact, PortalState
+from integration.mirror import Address, Contact, Deal, DealContact
+from integration.models import PortalState
 from segments.models import ContactMode, DateSource
 
 

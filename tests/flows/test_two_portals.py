@@ -25,16 +25,8 @@ from core.clock import utcnow
 from core.database import Base
 from core.web import session
 from insights import grants
-from integration.models import (
-    Company,
-    Contact,
-    CustomField,
-    Deal,
-    Pipeline,
-    PortalToken,
-    PortalUser,
-    Status,
-)
+from integration.mirror import Company, Contact, CustomField, Deal, Pipeline, PortalUser, Status
+from integration.models import PortalToken
 from segments.explain import Client
 from segments.models import ClientKind, ClientMetrics
 

@@ -14,7 +14,8 @@ import integration.views
 from core import runtime
 from core.runtime import Runtime
 from core.web import shell
-from integration.models import Company, Contact, Portal, PortalState, SyncCursor, SyncRun
+from integration.mirror import Company, Contact
+from integration.models import Portal, PortalState, SyncCursor, SyncRun
 from segments import metrics
 from segments.models import SaleRule
 

@@ -15,15 +15,8 @@ from core.clock import utcnow
 from core.database import transaction
 from core.queue import Queue
 from integration import health, health_rows, jobs, quarantine
-from integration.models import (
-    Contact,
-    PortalEvent,
-    PortalState,
-    QuarantinedRow,
-    StageMove,
-    SyncRun,
-    Trouble,
-)
+from integration.mirror import Contact, StageMove
+from integration.models import PortalEvent, PortalState, QuarantinedRow, SyncRun, Trouble
 from integration.rules.health import Code
 from integration.sync import checks, engine, runs
 from segments.models import WritebackSettings

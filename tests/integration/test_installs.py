@@ -14,7 +14,8 @@ from integration import installs, jobs, portals
 from integration.connect import connect
 from integration.fields import METRIC_FIELDS
 from integration.installs import EVENTS, PLACEMENTS
-from integration.models import Contact, Portal, PortalState, PortalToken
+from integration.mirror import Contact
+from integration.models import Portal, PortalState, PortalToken
 from integration.portals import UnknownPortal
 
 

@@ -10,7 +10,8 @@ from core.queue import Queue
 from integration import jobs, offline
 from integration.connect import connect
 from integration.installs import CARD_EVENTS, EVENTS, FIELD_EVENTS
-from integration.models import Contact, CustomField, Deal, PortalEvent
+from integration.mirror import Contact, CustomField, Deal
+from integration.models import PortalEvent
 
 BOTH = ("online", "offline")
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from integration.models import ChangedClient, Currency, Deal, Portal
+from integration.mirror import Currency, Deal
+from integration.models import ChangedClient, Portal
 from integration.sync import prices
 from integration.sync.entities import DEALS
 from integration.sync.sources import store_cards

@@ -8,17 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.clock import utcnow
-from integration.models import (
-    ChangedClient,
-    Check,
-    CheckStatus,
-    Contact,
-    Deal,
-    DealContact,
-    Portal,
-    PortalState,
-    SyncRun,
-)
+from integration.mirror import Contact, Deal, DealContact
+from integration.models import ChangedClient, Check, CheckStatus, Portal, PortalState, SyncRun
 from integration.rules.reconciling import common_shift, too_many
 from integration.sync import checks, drift
 from integration.sync.burying import bury

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from integration.models import Company, Contact, Deal, Lead
+from integration.mirror import Company, Contact, Deal, Lead
 from integration.rules import mapping
 from integration.rules.custom import FieldType
 from integration.rules.values import Misfit

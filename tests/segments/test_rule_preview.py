@@ -11,7 +11,7 @@ from support.neighbours import fingerprints
 from support.settings_page import SettingsPage
 
 from core.database import transaction
-from integration.models import Deal, DealContact
+from integration.mirror import Deal, DealContact
 from segments import metrics, preview, sale_rules
 from segments.models import (
     BaseTotals,

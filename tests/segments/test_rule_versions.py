@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from support.settings_page import SettingsPage, plain
 
 from core.database import transaction
-from integration.models import CustomField, Deal, Pipeline
+from integration.mirror import CustomField, Deal, Pipeline
 from segments import metrics, rule_versions, sale_rules
 from segments.models import ClientKind, ClientMetrics, ContactMode, DateSource, MetricsRun
 from segments.sales import rule_of

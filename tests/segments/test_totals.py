@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from support.card_data import ANNA, BORIS, OURS, ROMASHKA, CardPortal
 
-from integration.models import ChangedClient, Contact, Deal
+from integration.mirror import Contact, Deal
+from integration.models import ChangedClient
 from segments import base, metrics, totals
 from segments.models import BaseTotals, ClientKind, ClientMetrics
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.models import (
+from integration.mirror import (
     Company,
     Contact,
     Currency,
@@ -17,10 +17,9 @@ from integration.models import (
     Deal,
     DealContact,
     Pipeline,
-    Portal,
-    PortalState,
     Status,
 )
+from integration.models import Portal, PortalState
 from integration.sync import prices
 from segments import metrics
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.database import Base
-from integration.models import (
+from integration.mirror import (
     Activity,
     Address,
     Company,
@@ -22,10 +22,10 @@ from integration.models import (
     Lead,
     Pipeline,
     PortalUser,
-    QuarantinedRow,
     StageMove,
     Status,
 )
+from integration.models import QuarantinedRow
 from segments.models import ClientMetrics
 
 CARDS = (Contact, Company, Lead, Deal)
