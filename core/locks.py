@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 
 @contextmanager
@@ -22,3 +23,9 @@ def alone(engine: sa.Engine, kind: int, number: int) -> Iterator[bool]:
         finally:
             if taken:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))
+
+
+def one_at_a_time(session: Session, kind: int, number: int) -> None:
+    """Wait until nobody else is at this kind of work on this number, and keep it until the end of the transaction."""
+    key = sa.literal(kind, sa.Integer), sa.literal(number, sa.Integer)
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(*key)))

@@ -1,4 +1,7 @@
-"""Rows that did not fit, read anew: those that fit now leave the quarantine, those that are gone too."""
+"""Rows that did not fit, read anew: those that fit now leave the quarantine, those that are gone too.
+
+A card that isn't listed may be hidden from us: whether it is gone is for the nightly check to find out.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ from integration.bitrix.client import Client
 from integration.connect import connect
 from integration.models import Portal, PortalState, QuarantinedRow
 from integration.sync import dictionaries
-from integration.sync.burying import bury
 from integration.sync.entities import BY_NAME
 from integration.sync.sources import SOURCES, Rows, read_by_ids, store_cards
 
@@ -81,7 +83,6 @@ def _retry_entity(
         fields = dictionaries.custom_fields(session, portal_id, name) if name in BY_NAME else {}
         if name in BY_NAME:
             store_cards(session, portal_id, BY_NAME[name], rows, fields, note_clients=True)
-            bury(session, portal_id, BY_NAME[name], [i for i in ids if str(i) not in seen])
         elif rows:
             source = _SOURCES[name]
             source.put(session, portal_id, source.prepare(rows, fields), True)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from core.database import any_of
+from core.locks import one_at_a_time
 from integration.models import ChangedClient
 from segments import swap, totals
 from segments.models import ClientKind, ClientMetrics, MetricsRun
@@ -37,7 +38,7 @@ class Outcome:
 
 def compute_all(session: Session, portal_id: int) -> Outcome:
     """Recompute every client of the portal. Call in its own transaction."""
-    _wait_for_others(session, portal_id)
+    one_at_a_time(session, _LOCK, portal_id)
     rule = rule_of(session, portal_id)
     started = time.perf_counter()
     kinds = sorted(ClientKind)  # in the order of the key: sorted rows are indexed twice as fast
@@ -49,7 +50,7 @@ def compute_all(session: Session, portal_id: int) -> Outcome:
 
 def compute_changed(session: Session, portal_id: int) -> Outcome:
     """Recompute the clients whose deals changed since the last computation; all if there was none."""
-    _wait_for_others(session, portal_id)
+    one_at_a_time(session, _LOCK, portal_id)
     if session.get(MetricsRun, portal_id) is None:
         return compute_all(session, portal_id)
     rule = rule_of(session, portal_id)
@@ -115,12 +116,6 @@ def _added_up(
         .group_by(sale.c.client_id)
         .subquery(name)
     )
-
-
-def _wait_for_others(session: Session, portal_id: int) -> None:
-    """One computation of a portal at a time, until the end of the transaction."""
-    key = sa.literal(_LOCK, sa.Integer), sa.literal(portal_id, sa.Integer)
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(*key)))
 
 
 def _store_some(

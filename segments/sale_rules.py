@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
+from core.locks import one_at_a_time
 from segments import references, rule_versions
 from segments.models import ContactMode, DateSource, SaleRule
 from segments.references import Missing
@@ -115,7 +115,7 @@ def change(
 
     `made_from`: the version the change was made from. Raises WrongRule, Overtaken.
     """
-    _one_at_a_time(session, portal_id)
+    _alone(session, portal_id)
     version, before = saved(session, portal_id)
     values = wished(session, portal_id, asked)
     if values == before:
@@ -134,7 +134,7 @@ def restore(
     What the portal has lost since then is no obstacle: it is marked like any other loss. Raises
     WrongRule when there is no such version, Overtaken.
     """
-    _one_at_a_time(session, portal_id)
+    _alone(session, portal_id)
     version, before = saved(session, portal_id)
     older = rule_versions.find(session, portal_id, number)
     if older is None:
@@ -168,7 +168,7 @@ def notice(session: Session, portal_id: int) -> bool:
     row = session.get(SaleRule, portal_id)
     if row is None or _kept_missing(session, row) == attention(session, portal_id):
         return False
-    _one_at_a_time(session, portal_id)
+    _alone(session, portal_id)
     row = session.get_one(SaleRule, portal_id, populate_existing=True)
     if _kept_missing(session, row) == attention(session, portal_id):
         return False
@@ -210,10 +210,9 @@ def _store(session: Session, portal_id: int, values: Values, user_id: int | None
     rule_versions.keep(session, row, attention(session, portal_id))
 
 
-def _one_at_a_time(session: Session, portal_id: int) -> None:
+def _alone(session: Session, portal_id: int) -> None:
     """Until the end of the transaction; what was read before may be old."""
-    key = sa.literal(_LOCK, sa.Integer), sa.literal(portal_id, sa.Integer)
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(*key)))
+    one_at_a_time(session, _LOCK, portal_id)
     session.get(SaleRule, portal_id, populate_existing=True)
 
 

@@ -209,6 +209,17 @@ def test_rows_set_aside_are_listed_in_words_and_leave_when_they_fit(well):
     assert codes(well) == []
 
 
+def test_a_row_set_aside_that_is_hidden_from_us_is_not_taken_for_deleted(well):
+    contact = well.rows("contact")[0]["ID"]
+    with transaction(well.runtime.sessions) as session:
+        facts = {"entity": "contact", "bitrix_id": str(contact), "reason": "BIRTHDATE: not a date"}
+        session.add(QuarantinedRow(portal_id=well.portal_id, **facts))
+    well.demo.fault("hide_rows", "crm.contact.list", every=1, times=-1)
+    assert quarantine.retry(well.runtime, well.portal_id) == 1
+    with well.runtime.sessions() as session:
+        assert session.get_one(Contact, (well.portal_id, contact)).deleted_at is None
+
+
 def test_lines_of_history_and_activities_can_be_read_again_too(well):
     move = well.rows("stagehistory")[0]
     activity = well.rows("activity")[0]["ID"]
