@@ -184,7 +184,8 @@ def browser_process() -> Iterator[object]:
 def browser(browser_process):
     """Chromium with a clean profile and one empty page (see support/browser.py)."""
     browser_process.fresh()
-    return browser_process
+    yield browser_process
+    browser_process.fresh()  # a page left open would go on drawing and polling beside other tests
 
 
 @pytest.fixture
