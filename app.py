@@ -5,14 +5,19 @@ from __future__ import annotations
 from flask import Flask
 
 import cli
+import cli_clients
 import cli_health
+import cli_rules
 import insights.views
 import integration.health
 import integration.health_views
+import integration.standing_views
 import integration.views
+import segments.reading_views
 import segments.settings_views
 import segments.standing
 import segments.views
+import segments.writing_views
 from core import embedded, log, runtime
 from core.config import Settings
 from core.runtime import Runtime
@@ -31,18 +36,24 @@ def create_app(settings: Settings | None = None) -> Flask:
         health.blueprint,
         integration.views.blueprint,
         integration.health_views.blueprint,
+        integration.standing_views.blueprint,
         segments.views.blueprint,
         segments.settings_views.blueprint,
+        segments.reading_views.blueprint,
+        segments.writing_views.blueprint,
         insights.views.blueprint,
     ):
         app.register_blueprint(blueprint)
     cli.register(app)
     cli_health.register(app)
+    cli_clients.register(app)
+    cli_rules.register(app)
     integration.health.figures_from(segments.standing.figures)
     shell.register(
         app,
         settings,
         recheck=integration.views.recheck,
         renewal_endpoint="integration.renew_session",
+        standing=integration.standing_views.of,
     )
     return app

@@ -24,13 +24,21 @@ from integration.keys import rotate
 from integration.portals import NotAPortalAddress
 from integration.sync import checks, engine, reconcile, runs
 from schedule import SCHEDULE
-from segments import base, differences, pipeline, rule_versions, sale_rules, writeback
+from segments import (
+    base,
+    differences,
+    pipeline,
+    rule_texts,
+    rule_versions,
+    sale_rules,
+    writing_rules,
+)
 
 
 def register(app: Flask) -> None:
     """Add every command to the application."""
     for command in (
-        portals_group, sync_group, reconcile_command, metrics_command, writeback_command, sale_rule, writing,
+        portals_group, sync_group, reconcile_command, metrics_command, writeback_command, sale_rule,
         best_client, keys, worker_command, ticker_command, migrate,
     ):  # fmt: skip
         app.cli.add_command(command)
@@ -52,6 +60,8 @@ def portals_list(json_: bool) -> None:
                 "member_id": portal.member_id,
                 "domain": portal.domain,
                 "state": portal.state,
+                "cause": portal.state_reason,
+                "since": portal.state_since,
                 "installed_at": portal.installed_at,
                 "last_sync_at": portal.last_sync_at,
                 "lag_seconds": (
@@ -153,8 +163,9 @@ def reconcile_command(name: str, confirm: bool, json_: bool) -> None:
 @as_json
 def metrics_command(name: str, json_: bool) -> None:
     """Recompute what every client is worth."""
-    outcome = pipeline.recompute(current(), _portal(name).id, everyone=True)
-    _print([asdict(outcome)], json_=json_)
+    done = pipeline.recompute(current(), _portal(name).id, everyone=True)
+    row = {"clients": done.clients, "changed": done.changed, "seconds": done.seconds}
+    _print([row], json_=json_)
 
 
 @click.command("writeback")
@@ -167,8 +178,8 @@ def writeback_command(name: str, dry_run: bool, json_: bool) -> None:
     if dry_run:
         started = time.perf_counter()
         with current().sessions() as session:
-            codes = writeback.settings_of(session, portal.id).fields
-            clients, changed = differences.count(session, portal.id, codes)
+            targets = writing_rules.standing(session, portal.id).targets
+            clients, changed = differences.count(session, portal.id, targets)
         seconds = round(time.perf_counter() - started, 3)
         row = {
             "clients": clients,
@@ -196,6 +207,17 @@ def writeback_command(name: str, dry_run: bool, json_: bool) -> None:
 @click.option("--date", "date_source", type=click.Choice(["closed", "history", "moved", "custom"]))
 @click.option("--date-field", help="UF_CRM_… of the deal, with --date custom.")
 @click.option("--contacts", "contact_mode", type=click.Choice(["primary", "split", "full"]))
+@click.option("--client", "client_mode", type=click.Choice(["each", "company", "contact"]))
+@click.option(
+    "--margin",
+    "margin_source",
+    type=click.Choice(["none", "percent", "cost", "margin", "products"]),
+)
+@click.option("--margin-field", help="UF_CRM_… of the deal, with --margin cost or margin.")
+@click.option("--margin-percent", help="Percent where no cost is known.")
+@click.option("--margin-pipelines", "margin_by_pipeline", help="The same by pipeline: 1:25,3:40.")
+@click.option("--active-sales", help="Sales that make a client active.")
+@click.option("--active-window", type=click.Choice(["month", "90", "180", "365"]))
 @click.option("--history", is_flag=True, help="List the saved versions, newest first.")
 @as_json
 def sale_rule(name: str, history: bool, json_: bool, **asked: str | None) -> None:
@@ -208,7 +230,8 @@ def sale_rule(name: str, history: bool, json_: bool, **asked: str | None) -> Non
     try:
         with transaction(runtime.sessions) as session:
             if any(asked.values()):
-                sale_rules.change(session, portal.id, sale_rules.asked_in_text(asked))
+                saved = sale_rules.saved(session, portal.id)[1]
+                sale_rules.change(session, portal.id, rule_texts.asked(asked, saved))
             shown = sale_rules.shown(session, portal.id)
     except sale_rules.WrongRule as error:
         raise click.ClickException(str(error)) from error
@@ -216,21 +239,6 @@ def sale_rule(name: str, history: bool, json_: bool, **asked: str | None) -> Non
         pipeline.recompute(runtime, portal.id)
         _write_all(portal.id)
     _print([shown], json_=json_)
-
-
-@click.command("writing")
-@portal_option
-@click.option("--on/--off", "enabled", default=None)
-@as_json
-def writing(name: str, enabled: bool | None, json_: bool) -> None:
-    """Show or switch writing to the portal's cards."""
-    portal, runtime = _portal(name), current()
-    with transaction(runtime.sessions) as session:
-        if enabled is not None:
-            writeback.switch(session, portal.id, enabled=enabled, user_id=None)
-        settings = writeback.settings_of(session, portal.id)
-        row = {"enabled": settings.enabled, "fields": list(settings.fields)}
-    _print([row], json_=json_)
 
 
 @click.command("best-client")

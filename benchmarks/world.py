@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -25,65 +19,18 @@ from core.clock import utcnow
 from core.config import Settings
 from core.database import transaction
 from core.runtime import Runtime
+from demo.portal import process
+from demo.portal.process import DemoPortal
 from integration import portals, tokens
 from integration.models import Portal, PortalState
 
 ROOT = Path(__file__).parent.parent
 _ROOMY = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it
-_START_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
-class DemoPortal:
-    """A running demo portal."""
-
-    url: str
-    oauth_url: str
-    pid: int
-
-    @property
-    def domain(self) -> str:
-        """host:port."""
-        return self.url.partition("://")[2]
-
-    def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Call /control/<path>: POST with a body, GET without."""
-        request = urllib.request.Request(  # noqa: S310 - our own process
-            f"{self.url}/control/{path}", data=None if body is None else json.dumps(body).encode()
-        )
-        with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
-            return json.load(answer)
-
-    def webhook(self) -> str:
-        """The address of a new incoming webhook of the administrator."""
-        url: str = self.control("webhooks", {"user_id": 1})["url"]
-        return url
-
-
-@contextmanager
-def demo_portal(*options: str) -> Iterator[DemoPortal]:
-    """Run the demo portal with these command line options."""
-    with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "ports.json"
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "demo.portal", "--port", "0", "--clean"),
-                *("--port-file", str(port_file), *options),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not port_file.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("the demo portal did not start")
-                time.sleep(0.05)
-            address = json.loads(port_file.read_text())
-            yield DemoPortal(address["portal"], address["oauth"], process.pid)
-        finally:
-            process.terminate()
-            process.wait(20)
+def demo_portal(*options: str) -> AbstractContextManager[DemoPortal]:
+    """Run the demo portal with these command line options, without hostile texts."""
+    return process.demo_portal("--clean", *options)
 
 
 @contextmanager

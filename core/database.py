@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -12,6 +14,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.sql.elements import KeyedColumnElement
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_PAUSES = (0.1, 0.5, 2.0)
+_IDLE_SECONDS = 60  # a stopped process in the middle of a transaction keeps rows from all others
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -39,6 +47,7 @@ def make_engine(database_url: str) -> sa.Engine:
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=10,
+        connect_args={"options": f"-c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"},
         hide_parameters=True,  # values of rows are personal data: not for errors, so not for logs
     )
 
@@ -55,6 +64,28 @@ def transaction(sessions: SessionFactory) -> Iterator[Session]:
         yield session
 
 
+def repeated(
+    sessions: SessionFactory,
+    work: Callable[[Session], T],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """What `work` returns, from a transaction of its own.
+
+    It is begun anew a few times when the database gave up: a deadlock, a restart, no connection left.
+    `work` must not mind that its first commit may have got through after all.
+    """
+    for pause in _PAUSES:
+        try:
+            with transaction(sessions) as session:
+                return work(session)
+        except sa.exc.OperationalError as error:
+            log.warning("transaction repeated", extra={"reason": type(error.orig).__name__})
+            sleep(pause)
+    with transaction(sessions) as session:
+        return work(session)
+
+
 def recordset(columns: Iterable[KeyedColumnElement[Any]], names: Sequence[str]) -> str:
     """A FROM item: the rows of the statement's parameter `rows`, typed as these columns are.
 
@@ -67,9 +98,13 @@ def recordset(columns: Iterable[KeyedColumnElement[Any]], names: Sequence[str]) 
 
 
 def any_of(ids: Iterable[int]) -> sa.CollectionAggregate[Any]:
-    """For `column == any_of(ids)`: the ids travel as one text, as an array of parameters costs twenty times more."""
-    listed = "{" + ",".join(map(str, ids)) + "}"
-    return sa.any_(sa.cast(sa.literal(listed, sa.Text), sa.ARRAY(sa.BigInteger)))
+    """For `column == any_of(ids)`."""
+    return sa.any_(sa.cast(sa.literal(id_array(ids), sa.Text), sa.ARRAY(sa.BigInteger)))
+
+
+def id_array(ids: Iterable[int]) -> str:
+    """Ids as the text of a `bigint[]`: a parameter that is an array itself costs twenty times more."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def document(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from redis.exceptions import RedisError
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 _BEAT_EVERY_SECONDS = 15
 _SLOTS_KEPT = 100
+_CLOCKS_DIFFER = timedelta(minutes=1)  # a turn taken later than now: the clock went back since
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,12 @@ class Ticker:
         """Enqueue inside the transaction: without Redis the turn stays free and is tried again."""
         with transaction(self._sessions) as session:
             row = insert(TickerSlot).values(name=periodic.name, slot=slot, fired_at=now)
-            taken = session.execute(row.on_conflict_do_nothing().returning(TickerSlot.slot))
+            row = row.on_conflict_do_update(
+                index_elements=["name", "slot"],
+                set_={"fired_at": now},
+                where=TickerSlot.fired_at > now + _CLOCKS_DIFFER,
+            )
+            taken = session.execute(row.returning(TickerSlot.slot))
             if taken.scalar() is None:
                 return False
             old = (TickerSlot.name == periodic.name) & (TickerSlot.slot < slot - _SLOTS_KEPT)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from demo.data.sizes import PRESETS
 from demo.running import Demo, DemoFailed, Options
 
 
@@ -15,7 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
     parser.add_argument("--portal-port", type=int, default=8899)
-    parser.add_argument("--sizes", default="demo", choices=["tiny", "small", "demo", "large"])
+    parser.add_argument("--sizes", default="demo", choices=list(PRESETS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--once", action="store_true", help="stop as soon as everything is ready")
     asked = parser.parse_args()

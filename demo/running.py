@@ -83,7 +83,7 @@ class Demo:
             "ALLOW_PRIVATE_PORTALS": "1",
         }
         self.children: list[subprocess.Popen[bytes]] = []
-        self.member_id = ""
+        self.member_id = self.client_id = ""
 
     def start(self) -> None:
         """Bring everything up, install, sync, write."""
@@ -96,6 +96,7 @@ class Demo:
         )  # fmt: skip
         self._wait("the demo portal", lambda: get(f"{self.portal}/control/"))
         keys = self._register()
+        self.client_id = keys["client_id"]
         self._say("Starting Rubilnik…")
         self.flask("migrate")
         self.flask(
@@ -151,7 +152,7 @@ class Demo:
             "title": "Рубильник",
             "handler_url": f"{self.app}/",
             "install_url": f"{self.app}/install",
-            "scopes": ["crm", "placement", "user_basic", "userfieldconfig", "im"],
+            "scopes": ["crm", "catalog", "placement", "user_basic", "userfieldconfig", "im"],
         }
         found: dict[str, Any] = post(f"{self.portal}/control/apps", app)
         return found

@@ -2,7 +2,8 @@
 
 Random edits, won and lost deals, merges, deletions, expired tokens and spoilt answers, some of them
 behind the application's back. Meanwhile the time from a changed deal to the new figure on its client's
-card is measured. At the end the portal's own rows are counted naively and compared with the cards.
+card is measured; with `--full-sync` while the whole portal is being read again and again. At the end the
+portal's own rows are counted naively and compared with the cards.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from demo.data.sizes import PRESETS
+from demo.full_syncs import FullSyncs
 from demo.running import ROOT, SALES_PIPELINES, Demo, DemoFailed, Options, get, post
 
 LTV = "UF_CRM_RUBILNIK_LTV"
@@ -50,17 +53,24 @@ class Soak:
     waits: list[float] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=dict)
     late: int = 0
+    calm: bool = False
+    probe_every: float = 10.0
 
     def run(self, minutes: float) -> None:
-        """Trouble for so many minutes; a probe every ten seconds."""
+        """Trouble for so many minutes, and a probe now and then."""
         ends = time.monotonic() + minutes * 60
         probe_at = time.monotonic()
         while time.monotonic() < ends:
-            self.something()
+            if not self.calm:
+                self.something()
             if time.monotonic() >= probe_at:
                 self._probe()
-                probe_at = time.monotonic() + 10
+                probe_at = time.monotonic() + self.probe_every
             time.sleep(self.rng.expovariate(2))
+
+    def batches(self) -> int:
+        """How many requests of the usual kind the portal has had so far."""
+        return int(self._control("counters").get("batch", 0))
 
     def quiet(self) -> list[str]:
         """No more trouble; a full check; then the differences that are left, in words."""
@@ -239,7 +249,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sizes", default="demo", choices=["tiny", "small", "demo", "large"])
+    parser.add_argument("--sizes", default="demo", choices=list(PRESETS))
+    parser.add_argument("--calm", action="store_true", help="no trouble: only measure")
+    parser.add_argument("--full-sync", action="store_true", help="read everything all the while")
+    parser.add_argument("--probe-every", type=float, default=10, help="seconds between probes")
     parser.add_argument("--port", type=int, default=8010)
     parser.add_argument("--portal-port", type=int, default=8890)
     asked = parser.parse_args()
@@ -248,11 +261,19 @@ def main() -> int:
         Options(asked.port, asked.portal_port, asked.sizes, asked.seed, place, limits="standard")
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    soak = Soak(demo, random.Random(asked.seed))
+    soak = Soak(demo, random.Random(asked.seed), calm=asked.calm, probe_every=asked.probe_every)
+    reading = FullSyncs(demo) if asked.full_sync else None
     try:
         demo.start()
-        print(f"Trouble for {asked.minutes:g} minutes…", flush=True)
+        print(f"{'Calm' if asked.calm else 'Trouble'} for {asked.minutes:g} minutes…", flush=True)
+        before, began = soak.batches(), time.monotonic()
+        if reading is not None:
+            reading.start()
         soak.run(asked.minutes)
+        pace = (soak.batches() - before) / (time.monotonic() - began)
+        print(f"The portal was asked {pace:.1f} batches a second", flush=True)
+        if reading is not None:
+            reading.stop()
         print("Quiet…", flush=True)
         drift = soak.quiet()
     except DemoFailed as error:

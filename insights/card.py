@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,10 +14,10 @@ from core.clock import utcnow
 from insights.rules.chart import Sum
 from insights.rules.rhythm import Rhythm, rhythm
 from integration.mirror import Company, Contact, CustomField, Pipeline
-from integration.models import Portal, PortalState
+from integration.models import Portal
 from integration.sync import runs
 from integration.sync.runs import RunProgress
-from segments import explain
+from segments import explain, references
 from segments.explain import Client, Totals, Verdict
 from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.sales import Rule, rule_of
@@ -32,6 +33,8 @@ class Figures:
     first_sale_on: date | None
     last_sale_on: date | None
     mean_gap_days: Decimal | None
+    margin: Decimal | None = None
+    margin_coverage: Decimal | None = None
 
 
 NO_SALES = Figures(Decimal(0), 0, None, None, None, None)
@@ -44,6 +47,7 @@ class Terms:
     rule: Rule
     pipelines: list[str] | None
     date_field: str | None
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,6 @@ class Freshness:
     computed_at: datetime | None
     run: RunProgress | None
     stale: bool
-    cut_off: bool
 
     @property
     def ready(self) -> bool:
@@ -124,6 +127,8 @@ def _figures(session: Session, portal_id: int, client: Client) -> Figures:
         stored.first_sale_on,
         stored.last_sale_on,
         stored.mean_gap_days,
+        stored.margin,
+        stored.margin_coverage,
     )
 
 
@@ -148,18 +153,19 @@ def _terms(session: Session, rule: Rule) -> Terms:
         )
     key = (rule.portal_id, "deal", rule.date_field)
     field = session.get(CustomField, key) if rule.date_field else None
-    return Terms(rule, names, field.label if field else rule.date_field)
+    meant = references.names(session, rule.portal_id) if rule.margin.counted else {}
+    return Terms(rule, names, field.label if field else rule.date_field, meant)
 
 
 def _freshness(
     session: Session, portal: Portal, rule: Rule, figures: Figures, totals: Totals
 ) -> Freshness:
     computed = session.get(MetricsRun, portal.id)
-    differs = (figures.ltv, figures.sales) != (totals.ltv, totals.of(Verdict.COUNTED).deals)
+    stored = (figures.ltv, figures.sales, figures.margin)
+    differs = stored != (totals.ltv, totals.of(Verdict.COUNTED).deals, totals.margin)
     return Freshness(
         read_at=portal.last_sync_at,
         computed_at=computed.computed_at if computed else None,
         run=runs.progress(session, portal.id),
         stale=computed is not None and (differs or computed.rule_version != rule.version),
-        cut_off=portal.state in {PortalState.REOPEN, PortalState.BLOCKED},
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.clock import utcnow
 from core.runtime import Runtime
-from integration import calls
+from integration import calls, working_hours
 from integration.bitrix.budgets import Limits, Priority
 from integration.bitrix.client import CallRecord, Client
 from integration.bitrix.errors import NotInstalled
@@ -15,7 +15,6 @@ from integration.bitrix.limiter import Limiter
 from integration.bitrix.oauth import OAuthServer
 from integration.bitrix.retry import Patience
 from integration.models import Portal
-from integration.rules.hours import working
 from integration.tokens import PortalAuth, ViewerAuth
 
 OFFLINE = "offline"  # under this key a portal's `install_steps` say how its queue is used
@@ -54,7 +53,7 @@ def connect(
     return Client(
         portal.endpoint,
         auth,
-        limiter(runtime, portal).at(_by_hour(priority, portal)),
+        limiter(runtime, portal).at(_by_hour(runtime, priority, portal)),
         runtime.http,
         patience=Patience(sleep=runtime.sleep),
         on_call=told,
@@ -85,11 +84,14 @@ def limiter(runtime: Runtime, portal: Portal) -> Limiter:
     return Limiter(portal.member_id or "", runtime.redis, limits=limits, sleep=runtime.sleep)
 
 
-def _by_hour(priority: Priority, portal: Portal) -> Priority:
+def _by_hour(runtime: Runtime, priority: Priority, portal: Portal) -> Priority:
     """What may take the night gets the share of other background work outside working hours."""
-    if priority is Priority.PATIENT and not working(utcnow(), portal.utc_offset_minutes):
-        return Priority.BACKGROUND
-    return priority
+    if priority is not Priority.PATIENT:
+        return priority
+    with runtime.sessions() as session:
+        hours = working_hours.hours_of(session, portal.id)
+    working = hours.working(utcnow(), portal.utc_offset_minutes)
+    return priority if working else Priority.BACKGROUND
 
 
 def _limits(license_name: str) -> Limits:

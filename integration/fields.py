@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+_OWN = "UF_CRM_RUBILNIK_"
+
 
 @dataclass(frozen=True, slots=True)
 class PortalField:
@@ -15,6 +17,11 @@ class PortalField:
     ru: str
     en: str
     multiple: bool = False
+
+    @property
+    def metric(self) -> str:
+        """The figure it holds, as rules and the command line name it."""
+        return self.code.removeprefix(_OWN).lower()
 
     def definition(self) -> dict[str, Any]:
         """`fields` of `crm.{contact,company}.userfield.add`: shown in filters, not editable by hand."""
@@ -42,5 +49,6 @@ FIRST_SALE = PortalField("UF_CRM_RUBILNIK_FIRST_SALE", "date", "Первая п�
 LAST_SALE = PortalField("UF_CRM_RUBILNIK_LAST_SALE", "date", "Последняя продажа", "Last sale")
 
 METRIC_FIELDS = {field.code: field for field in (LTV, AVERAGE_CHECK, SALES, FIRST_SALE, LAST_SALE)}
+METRICS = {field.metric: field for field in METRIC_FIELDS.values()}
 DEFAULT_FIELDS = (LTV.code, AVERAGE_CHECK.code)
 FIELD_ENTITIES = ("contact", "company")

@@ -57,9 +57,8 @@ def gather(runtime: Runtime, session: Session, portal: Portal) -> Facts:
         now=now,
         state=portal.state,
         state_reason=portal.state_reason,
-        failed_steps=tuple(
-            key for key, step in portal.install_steps.items() if step.get("status") == "failed"
-        ),
+        state_since=portal.state_since,
+        failed_steps=failed_steps(portal),
         installed_at=portal.installed_at,
         last_sync_at=portal.last_sync_at,
         open_run=_open_run(session, portal.id, now),
@@ -79,6 +78,12 @@ def gather(runtime: Runtime, session: Session, portal: Portal) -> Facts:
         held_deletions=sum(check.vanished for check in held),
         held_at=min((check.finished_at for check in held if check.finished_at), default=None),
     )
+
+
+def failed_steps(portal: Portal) -> tuple[str, ...]:
+    """Steps of the installation that the portal refused."""
+    steps = portal.install_steps.items()
+    return tuple(key for key, step in steps if step.get("status") == "failed")
 
 
 def allowance(runtime: Runtime, portal: Portal) -> Allowance:
@@ -106,7 +111,7 @@ def _open_run(session: Session, portal_id: int, now: datetime) -> OpenRun | None
     run = session.scalars(query).first()
     if run is None:
         return None
-    held = run.lease_until is not None and run.lease_until > now
+    held = run.owner is not None and run.lease_until is not None and run.lease_until > now
     return OpenRun(run.created_at, run.started_at is not None, held, run.reason)
 
 

@@ -13,11 +13,13 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from core.runtime import Runtime
+from integration import keeping
+from integration.goods import Product, ProductSection
 from integration.mirror import Activity, CustomField, StageMove
 from integration.models import QuarantinedRow, SyncCursor, SyncRun
 from integration.sync import checks
 from integration.sync.checks import Result
-from integration.sync.entities import BY_NAME, CARDS
+from integration.sync.entities import BY_NAME, CARDS, PRODUCTS, SECTIONS
 
 COUNTED_FOR_SECONDS = 60
 SHOWN = 50
@@ -28,6 +30,7 @@ class EntityHealth:
     """One line: `portal_rows` as last counted there, at `counted_at`; mirrored as of `as_of`.
 
     `drift`: what the last comparison with the portal found wrong here; None where there was none yet.
+    `refused`: how the portal refused to let us read it.
     """
 
     entity: str
@@ -43,6 +46,7 @@ class EntityHealth:
     drift: int | None
     repaired: int
     compared_at: datetime | None
+    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class SetAside:
 
 
 def entities(runtime: Runtime, session: Session, portal_id: int) -> list[EntityHealth]:
-    """A line for each entity that has ever been read, in the order of the cards."""
+    """A line for each entity that is kept and has ever been read, in the order of the cards."""
+    kept = keeping.rule_of(session, portal_id)
     cursors = {
         cursor.entity: cursor
         for cursor in session.scalars(
@@ -79,16 +84,16 @@ def entities(runtime: Runtime, session: Session, portal_id: int) -> list[EntityH
             )
         )
     }
-    counts = _counts(runtime, session, portal_id)
+    rows = counts(runtime, session, portal_id)
     aside = _set_aside_by_entity(session, portal_id)
     compared = {check.entity: check for check in checks.results(session, portal_id)}
     return [
         _line(
-            *(cursors[name], runs.get(cursors[name].run_id), counts[name]),
+            *(cursors[name], runs.get(cursors[name].run_id), rows[name]),
             *(aside.get(name, 0), compared.get(name)),
         )
-        for name in counts
-        if name in cursors
+        for name in rows
+        if name in cursors and kept.reads(name)
     ]
 
 
@@ -128,6 +133,7 @@ def _line(
         drift=compared.found if compared and ended else None,
         repaired=compared.restored + compared.repaired + compared.buried if compared else 0,
         compared_at=compared.finished_at if compared else None,
+        refused=cursor.refused,
     )
 
 
@@ -140,19 +146,18 @@ def _set_aside_by_entity(session: Session, portal_id: int) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _counts(runtime: Runtime, session: Session, portal_id: int) -> dict[str, int]:
+def counts(runtime: Runtime, session: Session, portal_id: int) -> dict[str, int]:
     """Rows of the mirror by entity; kept for a minute, as millions take a second to count."""
     key = f"rubilnik:counts:{portal_id}"
     try:
         if kept := runtime.redis.get(key):
-            found: dict[str, int] = orjson.loads(kept)
-            return found
+            return dict(orjson.loads(kept))
     except RedisError:
         return _counted(session, portal_id)
-    counts = _counted(session, portal_id)
+    found = _counted(session, portal_id)
     with suppress(RedisError):
-        runtime.redis.set(key, orjson.dumps(counts), ex=COUNTED_FOR_SECONDS)
-    return counts
+        runtime.redis.set(key, orjson.dumps(found), ex=COUNTED_FOR_SECONDS)
+    return found
 
 
 def _counted(session: Session, portal_id: int) -> dict[str, int]:
@@ -164,4 +169,5 @@ def _counted(session: Session, portal_id: int) -> dict[str, int]:
     for entity in ("deal", "lead"):
         counts[f"{entity}_history"] = number(StageMove, StageMove.entity == entity)
     counts["activity"] = number(Activity)
+    counts[PRODUCTS], counts[SECTIONS] = number(Product), number(ProductSection)
     return counts

@@ -10,7 +10,16 @@ from core.clock import utcnow
 from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
-from integration import calls, health, health_rows, health_words, jobs, misfit_words, troubles
+from integration import (
+    calls,
+    health,
+    health_rows,
+    health_words,
+    jobs,
+    misfit_words,
+    offline,
+    troubles,
+)
 from integration.models import Portal
 from integration.rules.health import Severity, diagnose
 from integration.sync import checks, runs
@@ -114,6 +123,7 @@ def _live(quick: int = 0, said: str = "") -> dict[str, Any]:
         "problems": [(problem, health_words.worded(problem)) for problem in found],
         "needed": sum(problem.severity is Severity.NEEDS_YOU for problem in found),
         "quarantined": facts.quarantined,
+        "sources": offline.sources(portal),
         "run": run,
         "going": going,
         "misfit": misfit_words.misfit,

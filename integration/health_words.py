@@ -51,6 +51,9 @@ def _reasons() -> dict[str, str]:
         "Overloaded": _("Bitrix24 has blocked applications because of their load."),
         "PortalGone": _("There is no portal at this address any more."),
         "AuthDead": _("Access has expired."),
+        "UserDismissed": _("The employee who installed Rubilnik has been dismissed."),
+        "UserBarred": _("The employee who installed Rubilnik may not use it any more."),
+        "WrongClient": _("The portal does not accept the application's keys."),
         "Unreachable": _("The portal does not answer."),
         "PortalFailure": _("The portal answered with an error of its own."),
         "UnexpectedAnswer": _("The portal's answer could not be understood."),
@@ -107,10 +110,45 @@ def _access() -> dict[Code, Words]:
             ),
         ),
         Code.PORTAL_CLOSED: Words(
-            _("The portal can't be found at its address"),
+            _("The portal has been closed"),
             _("Nothing is read or written.") + " " + kept,
             _(
                 "If the portal was renamed, open Rubilnik from its menu as an administrator. Otherwise it is asked once an hour."
+            ),
+        ),
+        Code.PORTAL_SILENT: Words(
+            _("The portal does not answer at its address"),
+            _("Nothing is read or written.") + " " + kept,
+            _(
+                "Rubilnik asks every ten minutes and starts by itself. If the portal was renamed or moved, open Rubilnik from its menu as an administrator."
+            ),
+        ),
+        **_people(kept),
+    }
+
+
+def _people(kept: str) -> dict[Code, Words]:
+    takes_over = _(
+        "Open Rubilnik from the Bitrix24 menu as an administrator: from then on it works with your access."
+    )
+    return {
+        Code.INSTALLER_DISMISSED: Words(
+            _("The administrator who connected Rubilnik has been dismissed"),
+            _("Rubilnik worked with that employee's access, and it has ended.") + " " + kept,
+            takes_over,
+        ),
+        Code.INSTALLER_BARRED: Words(
+            _("The employee who connected Rubilnik may not use it any more"),
+            _("An administrator chose who may use the application, without that employee.")
+            + " "
+            + kept,
+            takes_over,
+        ),
+        Code.KEYS_REFUSED: Words(
+            _("The portal does not accept the application's keys"),
+            _("The application was removed and made anew, or its secret was changed.") + " " + kept,
+            _(
+                "Tell whoever runs the Rubilnik server to enter the present keys of the application; then open it once as an administrator."
             ),
         ),
     }
@@ -203,7 +241,23 @@ def _writing(problem: Problem) -> dict[Code, Words]:
             _("Fields for figures are gone from the portal"),
             _("The figures of these fields are not written; the other ones are."),
             _("Open the settings and save writing to the cards: the fields are created again."),
-            "settings",
+            "writing",
+        ),
+        Code.TARGETS_LOST: Words(
+            _("A field chosen for a figure can't take it any more"),
+            _(
+                "It was deleted, changed or left out of the reading, or keeps its old value. The other figures are written."
+            ),
+            _("Open the settings and choose where this figure goes, or save to try it again."),
+            "writing",
+        ),
+        Code.WRITING_REFUSED: Words(
+            _("Bitrix24 does not let Rubilnik change cards"),
+            (refused + " " if problem.number else "")
+            + _("The employee who connected Rubilnik has no right to change them."),
+            _(
+                "Give that employee the right to change all contacts and companies, or open Rubilnik as another administrator: it works with their access then."
+            ),
         ),
         Code.WRITING_FAILED: Words(
             _("Figures were not written to all cards"),
@@ -211,12 +265,20 @@ def _writing(problem: Problem) -> dict[Code, Words]:
             _(
                 "It is tried again after each recount. Look whether required fields on cards stop changes."
             ),
-            "settings",
+            "writing",
         ),
         Code.WRITING_WAITS: Words(
             _("Writing to the cards waits for the portal"),
             why,
             _("Nothing is to be done: writing goes on by itself."),
+        ),
+        Code.NOTHING_COUNTS: Words(
+            _("No deal counts as a sale: all pipelines of the sale rule are gone"),
+            _(
+                "By the rule every LTV would be 0, so nothing is written: the cards keep what they had."
+            ),
+            _("Open the settings, choose the pipelines that are sales now, and save the rule."),
+            "settings",
         ),
         Code.FIGURES_LATE: Words(
             _("Figures are behind the deals"),

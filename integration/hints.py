@@ -23,7 +23,7 @@ from core.crypto import SealBroken, Vault
 from core.database import transaction
 from core.locks import alone
 from core.runtime import Runtime
-from integration import echoes, portals
+from integration import echoes, keeping, portals
 from integration.bitrix.budgets import Priority
 from integration.bitrix.client import Client
 from integration.bitrix.errors import BitrixError
@@ -31,7 +31,7 @@ from integration.bitrix.payloads import EventPost
 from integration.connect import connect
 from integration.models import Portal, PortalEvent, PortalState
 from integration.rules.custom import FieldType
-from integration.sync import dictionaries
+from integration.sync import dictionaries, merges
 from integration.sync.burying import bury
 from integration.sync.entities import BY_NAME, EntitySpec
 from integration.sync.sources import read_by_ids, store_cards
@@ -190,7 +190,13 @@ def _apply(runtime: Runtime, portal_id: int, named: _Named) -> int:
     with transaction(runtime.sessions) as session:
         if read is not None:
             dictionaries.store(session, portal_id, read)
-        _mark(session, portal_id, named, _entity().is_(None) | PortalEvent.object_id.is_(None))
+        kept = keeping.rule_of(session, portal_id)
+        skipped = [name for name in named.ids if not kept.reads(name)]
+        unread = _entity().in_([name.upper() for name in skipped])
+        nameless = _entity().is_(None) | PortalEvent.object_id.is_(None)
+        _mark(session, portal_id, named, nameless | unread)
+    for name in skipped:
+        del named.ids[name]
     for name, ids in named.ids.items():
         with runtime.sessions() as session:
             fields = dictionaries.custom_fields(session, portal_id, name)
@@ -207,11 +213,17 @@ def _reread(
     fields: dict[str, FieldType],
     named: _Named,
 ) -> None:
+    """Bring the mirror up to these objects; of clients that are gone, their cards as well."""
     rows = read_by_ids(client, spec, ids, fields)
-    gone = named.deleted[spec.name] - {int(row[spec.id_field]) for row in rows}
+    there = [int(row[spec.id_field]) for row in rows]
     with transaction(runtime.sessions) as session:
         store_cards(session, portal_id, spec, rows, fields, note_clients=True)
+    of = (runtime.sessions, client, portal_id, spec)
+    gone = (named.deleted[spec.name] - set(there)).union(merges.taken_away(*of, there))
+    followed = merges.follow(*of, gone)
+    with transaction(runtime.sessions) as session:
         bury(session, portal_id, spec, sorted(gone))
+        merges.store(session, portal_id, followed)
         these = PortalEvent.object_id == sa.any_(sa.literal(ids, sa.ARRAY(sa.BigInteger)))
         _mark(session, portal_id, named, (_entity() == spec.name.upper()) & these)
 

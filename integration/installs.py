@@ -106,10 +106,12 @@ def prepare(runtime: Runtime, portal_id: int) -> bool:
             log.warning("install step failed", extra={"portal": portal_id, "step": step.key})
             _note(runtime, portal_id, step.key, "failed", error.detail)
             done = False
+            if portals.note(runtime.sessions, portal_id, error):
+                break  # it concerns the whole portal: the other steps would be refused as well
     with transaction(runtime.sessions) as session:
         fresh = session.get_one(Portal, portal_id)
         if done and fresh.state == PortalState.INSTALLING:
-            fresh.state, fresh.state_reason = PortalState.ACTIVE, None
+            portals.enter(fresh, PortalState.ACTIVE)
             fresh.installed_at = fresh.installed_at or utcnow()
     return done
 
@@ -133,14 +135,16 @@ def uninstall(session: Session, portal: Portal) -> None:
     tokens.forget(session, portal.id)
 
 
-def ensure_fields(client: Client, codes: tuple[str, ...]) -> list[str]:
+def ensure_fields(
+    client: Client, codes: tuple[str, ...], entities: tuple[str, ...] = FIELD_ENTITIES
+) -> list[str]:
     """Create the missing fields on contacts and companies; returns what was created.
 
     Creating a field on a large base may answer 500 and still succeed, so a failure is believed only
     when the field isn't there afterwards.
     """
     created = []
-    for entity in FIELD_ENTITIES:
+    for entity in entities:
         present = _field_codes(client, entity)
         for code in codes:
             if code not in present:
@@ -181,9 +185,9 @@ def _keep_facts(portal: Portal, confirmed: Confirmed) -> None:
     portal.endpoint, portal.oauth_url = info.client_endpoint, confirmed.oauth_url
     portal.language = confirmed.post.language or portal.language
     portal.installer_id = confirmed.user_id
-    if portal.state != PortalState.ACTIVE:
-        portal.state, portal.uninstalled_at = PortalState.INSTALLING, None
-    portal.state_reason = None
+    portal.uninstalled_at = None
+    active = portal.state == PortalState.ACTIVE
+    portals.enter(portal, PortalState.ACTIVE if active else PortalState.INSTALLING)
 
 
 def _note(runtime: Runtime, portal_id: int, key: str, status: str, reason: str = "") -> None:

@@ -12,7 +12,17 @@ from core.database import transaction
 from core.log import bound
 from core.queue import Jobs, Queue
 from core.runtime import current
-from integration import echoes, hints, installs, offline, portals, quarantine, troubles
+from integration import (
+    echoes,
+    hints,
+    installs,
+    keeping,
+    offline,
+    portals,
+    probes,
+    quarantine,
+    troubles,
+)
 from integration.models import PortalState
 from integration.sync import checks, engine, reconcile, runs
 
@@ -22,15 +32,21 @@ SYNC_EVERY = timedelta(minutes=5)
 
 
 def prepare_portal(portal_id: int) -> None:
-    """Bind and create everything on the portal, then read it for the first time."""
+    """Bind and create everything on the portal, then read it: all at first, later what was missed."""
     runtime = current()
     with bound(portal=portal_id):
         if not installs.prepare(runtime, portal_id):
             return
         offline.settle(runtime, portal_id)
-        with transaction(runtime.sessions) as session:
-            run = runs.start(session, portal_id, full=True)
-    _enqueue_slice(portal_id, run.id)
+    _resume(portal_id)
+
+
+def probe_portal(portal_id: int) -> None:
+    """Ask a portal that has shut us out whether it lets us in again, and go on if it does."""
+    with bound(portal=portal_id):
+        back = probes.probe(current(), portal_id)
+    if back:
+        _resume(portal_id)
 
 
 def sync_slice(portal_id: int, run_id: int) -> None:
@@ -91,7 +107,12 @@ def sweep() -> None:
             runs.start(session, portal_id, full=False)
         waiting = runs.waiting(session)
         portal_ids = hints.with_events(session)
+        asked, unprepared = probes.due(session), probes.unprepared(session)
         echoes.forget(session)
+    for portal_id in asked:
+        enqueue_probe(portal_id)
+    for portal_id in unprepared:
+        enqueue_prepare(portal_id)
     for portal_id, run_id in waiting:
         _enqueue_slice(portal_id, run_id)
     for portal_id in portal_ids:
@@ -124,6 +145,14 @@ def enqueue_checks(portal_id: int) -> None:
 def enqueue_prepare(portal_id: int) -> None:
     """Ask for `prepare_portal`."""
     _jobs().enqueue(Queue.INTERACTIVE, prepare_portal, portal_id, job_id=f"prepare-{portal_id}")
+
+
+def enqueue_probe(portal_id: int) -> None:
+    """Ask for `probe_portal`; `sweep` asks again if Redis is away."""
+    try:
+        _jobs().enqueue(Queue.INTERACTIVE, probe_portal, portal_id, job_id=f"probe-{portal_id}")
+    except RedisError as error:
+        log.warning("a probe waits for the sweep", extra={"reason": type(error).__name__})
 
 
 def enqueue_events(portal_id: int) -> None:
@@ -166,9 +195,25 @@ def pull_events(portal_id: int) -> None:
 
 
 def forget() -> None:
-    """Periodic: drop events handled long ago."""
+    """Periodic: drop events handled long ago, and what is not kept any more."""
     with transaction(current().sessions) as session:
         hints.forget(session)
+        portal_ids = keeping.with_something_left_out(session)
+    for portal_id in portal_ids:
+        enqueue_clear(portal_id)
+
+
+def clear(portal_id: int) -> None:
+    """Remove some rows and values that are not kept any more, and ask for the next."""
+    with bound(portal=portal_id), transaction(current().sessions) as session:
+        more = keeping.clear(session, portal_id)
+    if more:
+        enqueue_clear(portal_id)
+
+
+def enqueue_clear(portal_id: int) -> None:
+    """Ask for `clear`."""
+    _jobs().enqueue(Queue.SYNC, clear, portal_id, job_id=f"clear-{portal_id}")
 
 
 def enqueue_sync(portal_id: int) -> None:
@@ -184,6 +229,13 @@ def enqueue_full_sync(portal_id: int) -> None:
 def enqueue_retry(portal_id: int, entity: str = "", bitrix_id: str = "") -> None:
     """Ask for `retry_quarantined`."""
     _jobs().enqueue(Queue.INTERACTIVE, retry_quarantined, portal_id, entity, bitrix_id)
+
+
+def _resume(portal_id: int) -> None:
+    with transaction(current().sessions) as session:
+        run_id = probes.resume(session, portal_id)
+    _enqueue_slice(portal_id, run_id)
+    enqueue_checks(portal_id)
 
 
 def _enqueue_slice(portal_id: int, run_id: int) -> None:

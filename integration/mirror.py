@@ -97,6 +97,7 @@ class Lead(Mirrored, PersonName, Base):
 WON = "S"
 _SALE_CANDIDATE = "stage_semantic = 'S' AND NOT is_recurring AND deleted_at IS NULL"
 _SALE_COLUMNS = (*("base_amount", "closed_on", "moved_at", "pipeline_id", "bitrix_id"),)
+_OTHER_CLIENT = {"contact": "company_id", "company": "contact_id"}  # whose the deal may be instead
 
 
 def _sales_index(what: str, client: str, sign: str) -> sa.Index:
@@ -104,7 +105,7 @@ def _sales_index(what: str, client: str, sign: str) -> sa.Index:
         f"ix_deals_{what}_by_{client}",
         "portal_id",
         f"{client}_id",
-        postgresql_include=_SALE_COLUMNS,
+        postgresql_include=(*_SALE_COLUMNS, _OTHER_CLIENT[client]),
         postgresql_where=sa.text(f"{_SALE_CANDIDATE} AND {client}_id IS NOT NULL AND {sign}"),
     )
 
@@ -112,7 +113,9 @@ def _sales_index(what: str, client: str, sign: str) -> sa.Index:
 class Deal(Mirrored, Base):
     """A deal. `contact_id` is its primary contact; all of them are in DealContact.
 
-    `base_amount` is its amount in the portal's base currency (`integration.sync.prices`).
+    `base_amount` is its amount in the portal's base currency, `cost` what its product rows cost the
+    company in it: NULL when it has no rows, or the purchase price of one isn't known. Both are kept by
+    `integration.sync.prices`. `products_hash` is of all its rows; NULL when they could not be read.
 
     The covering indexes hold exactly what the default metrics need, so that a recompute reads no table
     pages: purchases and refunds apart, because they are added up apart.
@@ -137,6 +140,8 @@ class Deal(Mirrored, Base):
     opportunity: Mapped[Decimal] = mapped_column(Money, server_default="0")
     currency_id: Mapped[str | None] = mapped_column(sa.Text)
     base_amount: Mapped[Decimal | None] = mapped_column(Money)
+    cost: Mapped[Decimal | None] = mapped_column(Money)
+    products_hash: Mapped[int | None] = mapped_column(sa.BigInteger)
     company_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     contact_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     lead_id: Mapped[int | None] = mapped_column(sa.BigInteger)

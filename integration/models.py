@@ -27,17 +27,26 @@ class PortalState(StrEnum):
     INSTALLING = "installing"
     ACTIVE = "active"
     REOPEN = "reopen"  # tokens died: an admin must open the application once
-    BLOCKED = "blocked"  # the plan has no REST, unpaid, or overload block
+    BLOCKED = "blocked"  # the plan has no REST, unpaid, overload block, gone, or silent for long
     UNINSTALLED = "uninstalled"
 
     @property
     def callable(self) -> bool:
-        """Whether REST calls make sense in this state."""
-        return self in {PortalState.INSTALLING, PortalState.ACTIVE, PortalState.BLOCKED}
+        """Whether background work may call the portal; of the others `integration.probes` asks."""
+        return self in {PortalState.INSTALLING, PortalState.ACTIVE}
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether access has ended, so that an administrator's opening of the application renews it."""
+        return self in {PortalState.REOPEN, PortalState.BLOCKED, PortalState.UNINSTALLED}
 
 
 class Portal(Base):
-    """One Bitrix24 account. `member_id` never changes, `domain` may."""
+    """One Bitrix24 account. `member_id` never changes, `domain` may.
+
+    `state_reason`: the name of the error that ended access. `silent_since`: no sensible answer since.
+    `removal_told_at`: an event said that the application was removed, and nobody has looked yet.
+    """
 
     __tablename__ = "portals"
 
@@ -52,6 +61,10 @@ class Portal(Base):
     application_token_sealed: Mapped[str | None] = mapped_column(sa.Text)
     state: Mapped[str] = mapped_column(sa.Text, server_default=PortalState.REGISTERED)
     state_reason: Mapped[str | None] = mapped_column(sa.Text)
+    state_since: Mapped[datetime | None] = mapped_column(Timestamp)
+    silent_since: Mapped[datetime | None] = mapped_column(Timestamp)
+    probed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    removal_told_at: Mapped[datetime | None] = mapped_column(Timestamp)
     language: Mapped[str] = mapped_column(sa.Text, server_default="ru")
     base_currency: Mapped[str | None] = mapped_column(sa.Text)
     utc_offset_minutes: Mapped[int] = mapped_column(server_default="180")
@@ -128,7 +141,9 @@ class SyncRun(OfPortal, Base):
 class SyncCursor(OfPortal, Base):
     """Where the reading of one entity stands, and what its last run did.
 
-    `portal_rows`: what the portal had when it was last counted.
+    `portal_rows`: what the portal had when it was last counted. `reading_asked` differs from `reading`
+    when the entity is to be read from its first row again, because another field of it is kept now.
+    `refused`: what the portal said when it would not let us read an entity we can do without.
     """
 
     __tablename__ = "sync_cursors"
@@ -142,12 +157,30 @@ class SyncCursor(OfPortal, Base):
     expected: Mapped[int | None] = mapped_column(sa.BigInteger)
     portal_rows: Mapped[int | None] = mapped_column(sa.BigInteger)
     counted_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    refused: Mapped[str | None] = mapped_column(sa.Text)
     rows: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     changed: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     deleted: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     quarantined: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     requests: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     seconds: Mapped[float] = mapped_column(sa.Float, server_default="0")
+    reading: Mapped[int] = mapped_column(server_default="0")
+    reading_asked: Mapped[int] = mapped_column(server_default="0")
+
+
+class AdminRule(OfPortal, Base):
+    """A version of one of the administrator's rules; the newest is in force (`integration.admin_rules`).
+
+    `changed_by` None: the command line, or what was in force before anyone chose.
+    """
+
+    __tablename__ = "admin_rules"
+
+    rule: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
 
 
 class CheckStatus(StrEnum):

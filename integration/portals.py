@@ -22,11 +22,16 @@ from integration.bitrix.errors import (
     Overloaded,
     PaymentRequired,
     PlanWithoutRest,
+    PortalFailure,
     PortalGone,
+    UnexpectedAnswer,
+    Unreachable,
 )
 from integration.models import Portal, PortalState
 
 log = logging.getLogger(__name__)
+
+NO_ANSWER = (Unreachable, UnexpectedAnswer, PortalFailure)
 
 
 class UnknownPortal(LookupError):
@@ -113,7 +118,12 @@ def set_state(
     session: Session, portal_id: int, state: PortalState, reason: str | None = None
 ) -> None:
     """Move a portal to a state; an uninstalled one stays so until it is installed again."""
-    values: dict[str, Any] = {"state": state, "state_reason": reason}
+    same = sa.and_(Portal.state == state, Portal.state_reason.is_not_distinct_from(reason))
+    values: dict[str, Any] = {
+        "state": state,
+        "state_reason": reason,
+        "state_since": sa.case((same, Portal.state_since), else_=utcnow()),
+    }
     if state is PortalState.UNINSTALLED:
         values["uninstalled_at"] = utcnow()
     session.execute(
@@ -121,6 +131,13 @@ def set_state(
         .where(Portal.id == portal_id, Portal.state != PortalState.UNINSTALLED)
         .values(**values)
     )
+
+
+def enter(portal: Portal, state: PortalState) -> None:
+    """Put a portal at hand into a state that needs no reason; what was known against it is over."""
+    if portal.state != state:
+        portal.state, portal.state_since = state, utcnow()
+    portal.state_reason = portal.silent_since = portal.removal_told_at = None
 
 
 def state_after(error: BitrixError) -> PortalState | None:
@@ -136,19 +153,22 @@ def state_after(error: BitrixError) -> PortalState | None:
             return None
 
 
-def note_answer(session: Session, portal_id: int) -> None:
-    """The portal answers: if it was blocked, it is not any more."""
-    session.execute(
-        sa.update(Portal)
-        .where(Portal.id == portal_id, Portal.state == PortalState.BLOCKED)
-        .values(state=PortalState.ACTIVE, state_reason=None)
-    )
+def note_answer(session: Session, portal_id: int) -> bool:
+    """The portal answers our token: if access had ended, it has not any more; whether it had."""
+    portal = session.get_one(Portal, portal_id, with_for_update={"key_share": True})
+    back = portal.state in {PortalState.BLOCKED, PortalState.REOPEN}
+    if back:
+        enter(portal, PortalState.ACTIVE if portal.installed_at else PortalState.INSTALLING)
+    portal.silent_since = None
+    return back
 
 
 def note(sessions: SessionFactory, portal_id: int, error: Exception) -> bool:
     """Put the portal into the state an error of its servers tells of; False when it tells of none."""
     state = state_after(error) if isinstance(error, BitrixError) else None
     if state is None:
+        if isinstance(error, NO_ANSWER):
+            note_silence(sessions, portal_id)
         return False
     with transaction(sessions) as session:
         set_state(session, portal_id, state, type(error).__name__)
@@ -157,6 +177,13 @@ def note(sessions: SessionFactory, portal_id: int, error: Exception) -> bool:
         extra={"portal": portal_id, "state": state, "reason": type(error).__name__},
     )
     return True
+
+
+def note_silence(sessions: SessionFactory, portal_id: int) -> None:
+    """Nothing sensible came; `integration.probes` asks the portal itself if that goes on."""
+    silent = sa.update(Portal).where(Portal.id == portal_id, Portal.silent_since.is_(None))
+    with transaction(sessions) as session:
+        session.execute(silent.values(silent_since=utcnow()))
 
 
 def _address(typed: str) -> tuple[str, str]:

@@ -22,8 +22,10 @@ from integration.bitrix.client import Client
 from integration.connect import connect
 from integration.models import Portal, PortalState, QuarantinedRow
 from integration.sync import dictionaries
-from integration.sync.entities import BY_NAME
-from integration.sync.sources import SOURCES, Rows, read_by_ids, store_cards
+from integration.sync.entities import BY_NAME, CATALOG
+from integration.sync.lines import Rows
+from integration.sync.runs import ask_anew
+from integration.sync.sources import SOURCES, read_by_ids, store_cards
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,10 @@ def _retry_entity(
     runtime: Runtime, client: Client, portal_id: int, name: str, keys: Sequence[str]
 ) -> None:
     """A row without a readable id can't be asked for: the next reading will name it again."""
+    if name in CATALOG:  # no list of ids of all its blocks: it is read whole
+        with transaction(runtime.sessions) as session:
+            ask_anew(session, portal_id, CATALOG)
+        return
     ids = sorted(int(key) for key in keys if key.isdigit())
     rows = _read(runtime, client, portal_id, name, ids) if ids else []
     seen = {str(row.get("id") or row.get("ID")) for row in rows}

@@ -24,7 +24,7 @@ from integration.bitrix.budgets import Priority
 from integration.bitrix.client import Client
 from integration.connect import connect
 from integration.models import Portal, PortalState, Trouble
-from integration.rules.health import Problem, Severity
+from integration.rules.health import Code, Problem, Severity
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +101,16 @@ def cannot_be_told(session: Session, portal_id: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
+def since(session: Session, portal_id: int, code: Code) -> datetime | None:
+    """Since when the portal has this trouble; None when it has it not."""
+    trouble = session.get(Trouble, (portal_id, code.value))
+    return trouble.since if trouble is not None and trouble.gone_at is None else None
+
+
 def watched(session: Session) -> list[int]:
     """Portals whose health somebody cares for."""
-    living = [state for state in PortalState if state.callable or state is PortalState.REOPEN]
+    cared_for = {PortalState.REOPEN, PortalState.BLOCKED}
+    living = [state for state in PortalState if state.callable or state in cared_for]
     return list(session.scalars(sa.select(Portal.id).where(Portal.state.in_(living))))
 
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, g, render_template, request
 
 from core.clock import utcnow
 from core.database import transaction
 from core.runtime import current
-from core.web import errors, shell
+from core.web import errors, shell, throttle
 from core.web.guard import admin_required, frame_entry, public
 from core.web.session import LIFETIME, Viewer
-from integration import frames, hints, installs, jobs, portals
+from integration import cards, frames, health_words, hints, installs, jobs, portals, troubles
+from integration.bitrix.errors import BitrixError
 from integration.bitrix.payloads import EventPost, FramePost, MalformedPayload, decode
 from integration.frames import Confirmed, FrameRefused
 from integration.mirror import PortalUser
 from integration.models import Portal, PortalState
 from integration.portals import UnknownPortal
+from integration.rules.health import Code, shut_out
 from integration.sync import runs
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("integration", __name__, template_folder="templates")
 
+# In a minute: an office behind one address opens cards; a portal's mass edit posts an event a card.
+FRAMES_OF_ADDRESS, FRAMES_OF_PORTAL = 600, 300
+EVENTS_OF_ADDRESS, EVENTS_OF_PORTAL = 30_000, 20_000
 CARD_PLACEMENTS = {
     "CRM_CONTACT_DETAIL_TAB": "contact",
     "CRM_COMPANY_DETAIL_TAB": "company",
@@ -36,6 +42,18 @@ def refused(error: FrameRefused) -> Response:
     """A forged or foreign frame: the reason goes to the log, a plain refusal to the sender."""
     log.warning("frame refused", extra={"reason": error.reason})
     return errors.show(errors.worded(403))
+
+
+@blueprint.app_errorhandler(BitrixError)
+def portal_refused(error: BitrixError) -> Response:
+    """A portal that answers nobody can't prove who is looking either: the page says why."""
+    shut = portals.state_after(error) is PortalState.BLOCKED
+    problem = shut_out(PortalState.BLOCKED, type(error).__name__, None) if shut else None
+    if problem is None:
+        return errors.service_error(error)
+    words = health_words.worded(problem)
+    text = f"{words.meaning} {words.advice}"
+    return errors.show(errors.Trouble(503, words.title, text, "Clock", "warning"))
 
 
 @blueprint.post("/install")
@@ -75,13 +93,18 @@ def install_again() -> str:
 @frame_entry
 def renew_session() -> Response:
     """A page that has been open for an hour proves its viewer again and gets a fresh token."""
-    confirmed = frames.confirm(current(), frame_post())
-    portal = installed_portal(confirmed)
-    post = confirmed.post
+    post = frame_post()
     entity, card_id = CARD_PLACEMENTS.get(post.placement.upper()), post.entity_id
-    if entity and card_id and not frames.may_read(confirmed.client, entity, card_id):
+    if not entity or not card_id:
+        confirmed = frames.confirm(current(), post)
+        open_viewer(confirmed, portal_id=installed_portal(confirmed).id)
+        return Response(status=204)
+    confirmed = frames.confirm(current(), post, cards.reads(entity, card_id))
+    portal = installed_portal(confirmed)
+    clients = readable_clients(confirmed, portal.id, entity, card_id)
+    if clients is None:
         raise FrameRefused("the viewer may not read the card")
-    open_viewer(confirmed, portal_id=portal.id, card_id=card_id if entity else None)
+    open_viewer(confirmed, portal_id=portal.id, card_id=card_id, clients=clients)
     return Response(status=204)
 
 
@@ -90,6 +113,7 @@ def renew_session() -> Response:
 def events() -> tuple[str, int]:
     """Event receiver: stores a hint and answers at once."""
     runtime = current()
+    throttle.limit(runtime.redis, "events", throttle.caller(), EVENTS_OF_ADDRESS)
     try:
         event = EventPost.parse(request.get_data())
     except MalformedPayload:
@@ -104,40 +128,67 @@ def events() -> tuple[str, int]:
             return _forged(event)
         if not hints.genuine(runtime.vault, portal, event):
             return _forged(event)
-        if event.event == "ONAPPUNINSTALL":
-            installs.uninstall(session, portal)
-            return "", 200
-        wanted = hints.receive(session, portal, event)
-    if wanted:
+        throttle.limit(runtime.redis, "events", event.auth.member_id, EVENTS_OF_PORTAL)
+        removed = event.event == "ONAPPUNINSTALL"
+        if removed:
+            portal.removal_told_at = utcnow()
+        wanted = not removed and hints.receive(session, portal, event)
+    if removed:
+        jobs.enqueue_probe(portal.id)
+    elif wanted:
         jobs.enqueue_events(portal.id)
     return "", 200
 
 
 def installed_portal(confirmed: Confirmed) -> Portal:
-    """The portal of a confirmed frame, if the application is installed on it.
+    """The portal of a confirmed frame, if the application is installed on it."""
+    portal = renewed_portal(confirmed)
+    if portal is None:
+        raise FrameRefused("the application is not installed on the portal")
+    return portal
 
-    An administrator who opens the application brings fresh tokens: a portal that was cut off is
-    prepared anew with them.
+
+def renewed_portal(confirmed: Confirmed) -> Portal | None:
+    """The portal of a confirmed frame with its connection renewed; None where it is not installed.
+
+    An administrator who opens the application brings fresh tokens, proved like any other: a portal
+    that was cut off, or where the employee we act as may not write, is prepared anew with them.
     """
     runtime = current()
     with transaction(runtime.sessions) as session:
         portal = frames.portal_of(session, confirmed)
-        if portal is None or portal.state == PortalState.UNINSTALLED:
-            raise FrameRefused("the application is not installed on the portal")
-        cut_off = portal.state in {PortalState.REOPEN, PortalState.BLOCKED}
-        healed = cut_off and confirmed.is_admin and bool(confirmed.post.refresh_id)
-        if healed:
+        if portal is None or portal.state == PortalState.REGISTERED:
+            return None
+        barred = troubles.since(session, portal.id, Code.WRITING_REFUSED) is not None
+        another = barred and confirmed.user_id != portal.installer_id
+        wanted = another or PortalState(portal.state).cut_off
+        renewed = wanted and confirmed.is_admin and bool(confirmed.post.refresh_id)
+        if renewed:
             portal = installs.adopt(session, runtime, confirmed)
-    if healed:
+    if renewed:
         jobs.enqueue_prepare(portal.id)
-    return portal
+    return None if portal.state == PortalState.UNINSTALLED else portal
 
 
-def open_viewer(confirmed: Confirmed, *, portal_id: int, card_id: int | None = None) -> None:
+def readable_clients(
+    confirmed: Confirmed, portal_id: int, entity: str, card_id: int
+) -> list[str] | None:
+    """Clients of a card that its viewer may see, as kind:id; None when not even the card."""
+    with current().sessions() as session:
+        return cards.clients(session, portal_id, confirmed, entity, card_id)
+
+
+def open_viewer(
+    confirmed: Confirmed,
+    *,
+    portal_id: int,
+    card_id: int | None = None,
+    clients: Sequence[str] = (),
+) -> None:
     """Start the session of whoever opened a confirmed frame.
 
-    `card_id`: the card of the placement, once the viewer has proved to be able to read it. The id
-    in the POST is not enough: anyone may write another one there.
+    `card_id`, `clients`: the card of the placement and its clients, once the viewer has proved to be
+    able to read them. The id in the POST is not enough: anyone may write another one there.
     """
     post = confirmed.post
     viewer = Viewer(
@@ -148,6 +199,7 @@ def open_viewer(confirmed: Confirmed, *, portal_id: int, card_id: int | None = N
         placement=post.placement,
         entity_id=card_id,
         expires_at=utcnow() + LIFETIME,
+        clients=tuple(clients),
     )
     shell.open_session(viewer, confirmed.origin)
 
@@ -163,11 +215,19 @@ def recheck(viewer: Viewer) -> Viewer | None:
 
 
 def frame_post() -> FramePost:
-    """The form that opened this frame; FrameRefused when it can't be one."""
+    """The form that opened this frame; FrameRefused when it can't be one.
+
+    Its portal is a claim, so that one address can only use up its own share of the portal's.
+    """
+    redis, address = current().redis, throttle.caller()
+    throttle.limit(redis, "frames", address, FRAMES_OF_ADDRESS)
     try:
-        return FramePost.parse(request.query_string, request.get_data())
+        post = FramePost.parse(request.query_string, request.get_data())
     except MalformedPayload as error:
         raise FrameRefused(str(error)) from error
+    if address:
+        throttle.limit(redis, "frames", f"{address}@{post.member_id[:32]}", FRAMES_OF_PORTAL)
+    return post
 
 
 def _event_in(body: bytes) -> EventPost | None:
@@ -181,6 +241,7 @@ def _event_in(body: bytes) -> EventPost | None:
 def _install_event(event: EventPost) -> Response:
     if event.event not in {"ONAPPINSTALL", "ONAPPUPDATE"}:
         raise FrameRefused("not an install event")
+    throttle.limit(current().redis, "frames", throttle.caller(), FRAMES_OF_ADDRESS)
     portal = installs.adopt_event(current(), event)
     jobs.enqueue_prepare(portal.id)
     return Response(status=200)

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import integration.goods
 import integration.mirror
 import integration.models  # noqa: F401
 import segments.models  # noqa: F401

@@ -11,10 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.mirror import Company, Contact, CustomField, Pipeline
-from integration.models import Portal
+from integration.mirror import Company, Contact, Pipeline
+from segments import totals
+from segments.choices import Active
 from segments.differences import Change
 from segments.models import BaseTotals, ClientKind, ClientMetrics, MetricsRun
+from segments.sales import Rule, rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Glance:
     average_ltv: Decimal | None
     average_check: Decimal | None
     repeat_buyers: int
+    active: int
+    activity: Active
     currency: str
     computed_at: datetime | None
 
@@ -35,6 +39,11 @@ class Glance:
     def repeat_share(self) -> float | None:
         """Buyers with two sales or more, of all buyers."""
         return self.repeat_buyers / self.buyers if self.buyers else None
+
+    @property
+    def active_share(self) -> float | None:
+        """Clients active now, of all buyers."""
+        return self.active / self.buyers if self.buyers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +80,9 @@ _NOTHING = BaseTotals(
 
 def glance(session: Session, portal_id: int) -> list[Glance]:
     """Totals by kind: people and companies are never added up, a deal counts for both."""
-    portal = session.get_one(Portal, portal_id)
+    rule = rule_of(session, portal_id)
     computed = session.get(MetricsRun, portal_id)
-    return [_glance(session, portal, kind, computed) for kind in ClientKind]
+    return [_glance(session, rule, kind, computed) for kind in ClientKind]
 
 
 def best_clients(session: Session, portal_id: int) -> list[BestClient]:
@@ -125,21 +134,14 @@ def pipelines(session: Session, portal_id: int) -> list[Pipeline]:
     return list(session.scalars(query.order_by(Pipeline.sort, Pipeline.bitrix_id)))
 
 
-def date_fields(session: Session, portal_id: int) -> list[CustomField]:
-    """Custom fields of deals that can be the date of a sale."""
-    query = sa.select(CustomField).where(
-        CustomField.portal_id == portal_id,
-        CustomField.entity == "deal",
-        CustomField.type_id.in_(("date", "datetime")),
-        ~CustomField.multiple,
-    )
-    return list(session.scalars(query.order_by(CustomField.label)))
+def active_clients(session: Session, portal_id: int) -> dict[ClientKind, int]:
+    """Clients active today, by kind."""
+    rule = rule_of(session, portal_id)
+    return {kind: totals.active_now(session, rule, kind) for kind in ClientKind}
 
 
-def _glance(
-    session: Session, portal: Portal, kind: ClientKind, computed: MetricsRun | None
-) -> Glance:
-    total = session.get(BaseTotals, (portal.id, kind)) or _NOTHING
+def _glance(session: Session, rule: Rule, kind: ClientKind, computed: MetricsRun | None) -> Glance:
+    total = session.get(BaseTotals, (rule.portal_id, kind)) or _NOTHING
     return Glance(
         kind=kind,
         clients=total.clients,
@@ -148,7 +150,9 @@ def _glance(
         average_ltv=round(total.revenue / total.buyers, 2) if total.buyers else None,
         average_check=round(total.turnover / total.sales, 2) if total.sales else None,
         repeat_buyers=total.repeat_buyers,
-        currency=portal.base_currency or "RUB",
+        active=totals.active_now(session, rule, kind),
+        activity=rule.active,
+        currency=rule.base_currency,
         computed_at=computed.computed_at if computed else None,
     )
 

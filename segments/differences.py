@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from core.database import document, recordset
-from integration.fields import AVERAGE_CHECK, FIRST_SALE, LAST_SALE, LTV, SALES
+from core.database import any_of, document, recordset
+from integration.fields import METRICS
 from integration.mirror import Company, Contact
 from integration.models import Portal
 from segments.models import ClientKind, ClientMetrics
+from segments.targets import Target
 
 _MIRROR: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
 
@@ -29,11 +30,11 @@ class Change:
     new: dict[str, Any]
 
 
-def count(session: Session, portal_id: int, codes: Sequence[str]) -> tuple[int, int]:
+def count(session: Session, portal_id: int, targets: Sequence[Target]) -> tuple[int, int]:
     """Clients looked at, and those whose fields would change."""
     clients = changed = 0
     for kind in ClientKind:
-        query = _compared(session, portal_id, kind, codes).subquery()
+        query = _compared(session, portal_id, kind, of_kind(targets, kind)).subquery()
         clients += session.scalar(sa.select(sa.func.count()).select_from(query)) or 0
         changed += (
             session.scalar(sa.select(sa.func.count()).select_from(query).where(query.c.differs))
@@ -42,17 +43,36 @@ def count(session: Session, portal_id: int, codes: Sequence[str]) -> tuple[int, 
     return clients, changed
 
 
+def of_kind(targets: Sequence[Target], kind: ClientKind) -> list[Target]:
+    """The targets of one kind of client."""
+    return [target for target in targets if target.kind is kind]
+
+
+def overwritten(session: Session, portal_id: int, target: Target) -> int:
+    """Cards on which the field holds another value than the figure that would go there."""
+    query = _compared(session, portal_id, target.kind, [target]).subquery()
+    held = query.c[f"old_{target.code}"].is_not(None)
+    found = sa.select(sa.func.count()).select_from(query).where(query.c.differs, held)
+    return session.scalar(found) or 0
+
+
 def pending(
     session: Session,
     portal_id: int,
     kind: ClientKind,
-    codes: Sequence[str],
+    targets: Sequence[Target],
     *,
     after_id: int = 0,
     limit: int,
+    among: Collection[int] | None = None,
 ) -> list[Change]:
-    """The next clients, by id, whose fields differ from their metrics."""
-    query = _compared(session, portal_id, kind, codes).subquery()
+    """The next clients, by id, whose fields differ from their metrics; `among` these only."""
+    own = of_kind(targets, kind)
+    codes = [target.code for target in own]
+    compared = _compared(session, portal_id, kind, own)
+    if among is not None:
+        compared = compared.where(_MIRROR[kind].bitrix_id == any_of(among))
+    query = compared.subquery()
     rows = session.execute(
         sa.select(query)
         .where(query.c.differs, query.c.client_id > after_id)
@@ -98,17 +118,16 @@ def mirror_written(session: Session, portal_id: int, changes: Sequence[Change]) 
 
 
 def _compared(
-    session: Session, portal_id: int, kind: ClientKind, codes: Sequence[str]
+    session: Session, portal_id: int, kind: ClientKind, targets: Sequence[Target]
 ) -> sa.Select[Any]:
     """Every client of a kind with the value each field has (`old_…`) and should have (`new_…`)."""
     portal = session.get_one(Portal, portal_id)
     table = _MIRROR[kind]
-    wanted = _wanted(portal.base_currency or "RUB")
     columns: list[sa.ColumnElement[Any]] = []
     differs: list[sa.ColumnElement[bool]] = []
-    for code in codes:
-        old, new = table.custom[code], wanted[code]
-        columns += [old.label(f"old_{code}"), new.label(f"new_{code}")]
+    for target in targets:
+        old, new = table.custom[target.code], _wanted(target, portal.base_currency or "RUB")
+        columns += [old.label(f"old_{target.code}"), new.label(f"new_{target.code}")]
         differs.append(old.is_distinct_from(new))
     query: sa.Select[Any] = (
         sa.select(
@@ -129,28 +148,33 @@ def _compared(
     return query.where(~Company.is_my_company) if kind is ClientKind.COMPANY else query
 
 
-def _wanted(currency: str) -> dict[str, sa.ColumnElement[Any]]:
-    """What each field should hold, as typed JSON; SQL NULL means empty."""
+_OF_NO_SALES = {"ltv": "0.00", "sales": "0"}
+_COLUMNS = {"first_sale": "first_sale_on", "last_sale": "last_sale_on"}
 
-    def money(amount: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[Any]:
-        return sa.func.jsonb_build_object(
-            "amount", amount, "currency", sa.literal(currency, sa.Text)
-        )
 
-    def when_known(
-        column: sa.SQLColumnExpression[Any], value: sa.ColumnElement[Any]
-    ) -> sa.ColumnElement[Any]:
-        return sa.case((column.is_not(None), value), else_=sa.null())
+def _wanted(target: Target, currency: str) -> sa.ColumnElement[Any]:
+    """What the field should hold, as JSON typed by the field; SQL NULL means empty."""
+    column = getattr(ClientMetrics, _COLUMNS.get(target.metric, target.metric))
+    known = column
+    if target.metric in _OF_NO_SALES:
+        known = sa.func.coalesce(column, sa.literal_column(_OF_NO_SALES[target.metric]))
+    value = sa.type_coerce(_typed(target, known, sa.literal(currency, sa.Text)), JSONB)
+    if target.metric in _OF_NO_SALES:
+        return value
+    return sa.type_coerce(sa.case((column.is_not(None), value), else_=sa.null()), JSONB)
 
-    def day(column: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[Any]:
-        return when_known(column, sa.func.to_jsonb(sa.cast(column, sa.Text)))
 
-    metrics = ClientMetrics
-    values = {
-        LTV.code: money(sa.func.coalesce(metrics.ltv, sa.literal_column("0.00"))),
-        AVERAGE_CHECK.code: when_known(metrics.average_check, money(metrics.average_check)),
-        SALES.code: sa.func.to_jsonb(sa.func.coalesce(metrics.sales, 0)),
-        FIRST_SALE.code: day(metrics.first_sale_on),
-        LAST_SALE.code: day(metrics.last_sale_on),
-    }
-    return {code: sa.type_coerce(value, JSONB) for code, value in values.items()}
+def _typed(
+    target: Target, value: sa.ColumnElement[Any], currency: sa.ColumnElement[str]
+) -> sa.ColumnElement[Any]:
+    """The figure as its field holds it. Text says what it is: an amount with its currency, a day as people write it."""
+    figure = METRICS[target.metric].type_id
+    if target.type_id == "money":
+        return sa.func.jsonb_build_object("amount", value, "currency", currency)
+    if target.type_id == "string" and figure == "money":
+        return sa.func.to_jsonb(sa.cast(value, sa.Text) + " " + currency)
+    if target.type_id == "string" and figure == "date":
+        return sa.func.to_jsonb(sa.func.to_char(value, "DD.MM.YYYY"))
+    if target.type_id == "string" or figure == "date":
+        return sa.func.to_jsonb(sa.cast(value, sa.Text))
+    return sa.func.to_jsonb(value)

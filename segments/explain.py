@@ -36,6 +36,8 @@ class Verdict(StrEnum):
     PIPELINE = "pipeline"
     TEMPLATE = "template"
     OTHER_CONTACT = "other_contact"
+    TO_COMPANY = "to_company"  # the rule gives it to the deal's company
+    TO_CONTACT = "to_contact"  # the rule gives it to the deal's contact
     OWN_COMPANY = "own_company"
 
     @property
@@ -51,11 +53,23 @@ class Client:
     kind: ClientKind
     id: int
 
+    @property
+    def name(self) -> str:
+        """As `named` takes it: contact:7."""
+        return f"{self.kind.value}:{self.id}"
+
+    @classmethod
+    def named(cls, name: str) -> Client:
+        """The client of a name; ValueError for what is none."""
+        kind, _, number = name.partition(":")
+        return cls(ClientKind(kind), int(number))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One deal. `credited` is what it adds to the LTV; in base currency like `base_amount`.
 
+    `margin` is what it adds to the margin, when that is known; `costed`: from a real cost.
     `rate_day` is the day of the rate it was converted at: after `day` when no older rate is known.
     """
 
@@ -70,7 +84,10 @@ class Line:
     rate_day: date | None
     base_amount: Decimal | None
     credited: Decimal | None
+    margin: Decimal | None
+    costed: bool | None
     contact_id: int | None
+    company_id: int | None
     verdict: Verdict
 
 
@@ -84,10 +101,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Deals with one verdict: how many, and what they add to the LTV."""
+    """Deals with one verdict: how many, and what they add to the LTV.
+
+    `margin` is that of the `priced` deals, of which it is known: they add `priced_sum` to the LTV.
+    """
 
     deals: int
     credited: Decimal
+    priced: int = 0
+    priced_sum: Decimal = Decimal(0)
+    margin: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +126,26 @@ class Totals:
         return sum((total.credited for total in self.by_verdict.values()), Decimal(0))
 
     @property
+    def margin(self) -> Decimal | None:
+        """The margin of everything that counts; None when none is known."""
+        return self.in_all.margin if self.in_all.priced else None
+
+    @property
     def counted(self) -> int:
         """Deals that are part of the LTV."""
-        return sum(total.deals for verdict, total in self.by_verdict.items() if verdict.in_ltv)
+        return self.in_all.deals
+
+    @property
+    def in_all(self) -> Total:
+        """All deals that are part of the LTV."""
+        found = [total for verdict, total in self.by_verdict.items() if verdict.in_ltv]
+        return Total(
+            sum(total.deals for total in found),
+            sum((total.credited for total in found), Decimal(0)),
+            sum(total.priced for total in found),
+            sum((total.priced_sum for total in found), Decimal(0)),
+            sum((total.margin for total in found), Decimal(0)),
+        )
 
     @property
     def deals(self) -> int:
@@ -157,11 +197,17 @@ def totals(session: Session, rule: Rule, client: Client) -> Totals:
         found.c.verdict,
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(found.c.credited), 0),
+        sa.func.count(found.c.margin),
+        sa.func.coalesce(sa.func.sum(found.c.credited).filter(found.c.margin.is_not(None)), 0),
+        sa.func.coalesce(sa.func.sum(found.c.margin), 0),
         sa.func.bool_or(found.c.currency != rule.base_currency),
     ).group_by(found.c.verdict)
     rows = session.execute(query).all()
     return Totals(
-        {Verdict(verdict): Total(deals, Decimal(credited)) for verdict, deals, credited, _ in rows},
+        {
+            Verdict(verdict): Total(deals, Decimal(sum_), priced, Decimal(known), Decimal(margin))
+            for verdict, deals, sum_, priced, known, margin, _ in rows
+        },
         any(foreign for *_, foreign in rows),
     )
 
@@ -203,7 +249,9 @@ def _explained(rule: Rule, client: Client) -> sa.Select[tuple[object, ...]]:
             sa.case((currency != rule.base_currency, _snapshot("day"))).label("rate_day"),
             Deal.base_amount,
             credit.c.amount.label("credited"),
+            *_earned(rule, credit),
             Deal.contact_id,
+            Deal.company_id,
             _verdict(rule, client, credit).label("verdict"),
         )
         .select_from(Deal)
@@ -226,6 +274,15 @@ def _explained(rule: Rule, client: Client) -> sa.Select[tuple[object, ...]]:
         Deal.deleted_at.is_(None),
         _concerns(rule, client),
     )
+
+
+def _earned(rule: Rule, credit: sa.Subquery) -> list[sa.Label[Any]]:
+    if rule.margin.counted:
+        return [credit.c.margin.label("margin"), credit.c.costed.label("costed")]
+    return [
+        sa.cast(sa.null(), sa.Numeric).label("margin"),
+        sa.cast(sa.null(), sa.Boolean).label("costed"),
+    ]
 
 
 def _snapshot(column: str) -> sa.ColumnElement[Any]:
@@ -268,6 +325,8 @@ def _verdict(rule: Rule, client: Client, credit: sa.Subquery) -> sa.ColumnElemen
     ]
     if client.kind is ClientKind.COMPANY:
         reasons.append((own, Verdict.OWN_COMPANY))
+    another = Verdict.TO_COMPANY if client.kind is ClientKind.CONTACT else Verdict.TO_CONTACT
+    reasons.append((sa.not_(sales.owns(rule, client.kind)), another))
     return sa.case(
         *((condition, sa.literal(verdict.value)) for condition, verdict in reasons),
         else_=sa.literal(Verdict.OTHER_CONTACT.value),

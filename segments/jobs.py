@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from core.log import bound
 from core.queue import Jobs, Queue
 from core.runtime import current
 from segments import pipeline
+from segments.models import ClientKind
+
+PROMPT_CLIENTS = 250
+"""As many changed clients go ahead of other work; more than that is bulk."""
 
 
 def follow() -> None:
@@ -20,8 +26,19 @@ def follow() -> None:
 def recompute(portal_id: int) -> None:
     """Metrics of the portal's changed clients, or of all when a full run or a new rule asks for it."""
     with bound(portal=portal_id):
-        pipeline.recompute(current(), portal_id)
+        touched = pipeline.recompute(current(), portal_id).touched
+    listed = [_listed(touched.get(kind, ())) for kind in ClientKind]
+    if 0 < sum(map(len, touched.values())) <= PROMPT_CLIENTS:
+        jobs = Jobs(current().redis)
+        jobs.enqueue(Queue.INTERACTIVE, write_changed, portal_id, *listed)
     enqueue_writeback(portal_id)
+
+
+def write_changed(portal_id: int, contacts: str, companies: str) -> None:
+    """Write the figures of clients somebody has just edited a deal of."""
+    clients = {ClientKind.CONTACT: _ids(contacts), ClientKind.COMPANY: _ids(companies)}
+    with bound(portal=portal_id):
+        pipeline.write_changed(current(), portal_id, clients)
 
 
 def write_back(portal_id: int) -> None:
@@ -44,3 +61,11 @@ def enqueue_writeback(portal_id: int) -> None:
     Jobs(current().redis).enqueue(
         Queue.SYNC, write_back, portal_id, job_id=f"writeback-{portal_id}"
     )
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ",".join(map(str, ids))
+
+
+def _ids(listed: str) -> list[int]:
+    return [int(each) for each in listed.split(",") if each]

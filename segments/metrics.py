@@ -1,39 +1,44 @@
 """Sales → what each client is worth: one set-based statement, for all clients or for the changed few.
 
-LTV nets negative deals; the number of sales, their dates, the mean gap and the average check take
-positive amounts only. Definitions and sources: docs/metrics.md.
+LTV and margin net negative deals; the number of sales, their dates, the mean gap and the average check
+take positive amounts only. Definitions and sources: docs/metrics.md.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from core.database import any_of
 from core.locks import one_at_a_time
-from integration.models import ChangedClient
-from segments import swap, totals
+from integration.models import ChangedClient, Money
+from segments import activity, swap, totals
 from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.sales import Rule, credited, rule_of
 
 _LOCK = 0x4D54
-_VALUES = ("ltv", "sales", "average_check", "first_sale_on", "last_sale_on", "mean_gap_days")
+_NOT_VALUES = {"portal_id", "kind", "client_id"}
+_VALUES = tuple(c.name for c in ClientMetrics.__table__.columns if c.name not in _NOT_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a computation did: clients with sales it looked at, rows it wrote, seconds it took."""
+    """What a computation did: clients with sales it looked at, rows it wrote, seconds it took.
+
+    `touched`: clients whose deals had changed, by kind; nobody when everyone was computed.
+    """
 
     clients: int
     changed: int
     seconds: float
+    touched: Mapping[ClientKind, Sequence[int]] = field(default_factory=dict)
 
 
 def compute_all(session: Session, portal_id: int) -> Outcome:
@@ -44,7 +49,7 @@ def compute_all(session: Session, portal_id: int) -> Outcome:
     kinds = sorted(ClientKind)  # in the order of the key: sorted rows are indexed twice as fast
     rows = swap.replace(session, portal_id, [worth(rule, kind, None) for kind in kinds])
     session.execute(sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id))
-    totals.recount(session, portal_id)
+    totals.recount(session, rule)
     return _finish(session, rule, [(rows, rows)], started)
 
 
@@ -57,11 +62,9 @@ def compute_changed(session: Session, portal_id: int) -> Outcome:
     started = time.perf_counter()
     taken = sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id)
     rows = session.execute(taken.returning(ChangedClient.kind, ChangedClient.client_id)).all()
-    results = [
-        _store_some(session, rule, kind, [some for found, some in rows if found == kind])
-        for kind in ClientKind
-    ]
-    return _finish(session, rule, results, started)
+    touched = {kind: [some for found, some in rows if found == kind] for kind in ClientKind}
+    results = [_store_some(session, rule, kind, touched[kind]) for kind in ClientKind]
+    return replace(_finish(session, rule, results, started), touched=touched)
 
 
 def is_stale(session: Session, portal_id: int) -> bool:
@@ -81,6 +84,7 @@ def worth(rule: Rule, kind: ClientKind, client_ids: Collection[int] | None) -> s
     gap = sa.cast(paid.c.last_on - paid.c.first_on, sa.Numeric) / sa.func.nullif(
         paid.c.number - 1, 0
     )
+    covered = paid.c.covered / paid.c.total
     return sa.select(
         sa.literal(rule.portal_id).label("portal_id"),
         sa.literal(kind.value).label("kind"),
@@ -91,6 +95,9 @@ def worth(rule: Rule, kind: ClientKind, client_ids: Collection[int] | None) -> s
         paid.c.first_on.label("first_sale_on"),
         paid.c.last_on.label("last_sale_on"),
         sa.func.round(gap, 2).label("mean_gap_days"),
+        _sum_of_known(paid.c.margin, refunded.c.margin).label("margin"),
+        sa.func.round(covered, 4).label("margin_coverage"),
+        paid.c.kth_on.label("kth_sale_on"),
     ).select_from(paid.join(refunded, paid.c.client_id == refunded.c.client_id, full=True))
 
 
@@ -111,11 +118,41 @@ def _added_up(
             sa.func.count().label("number"),
             sa.func.min(sale.c.sold_on).label("first_on"),
             sa.func.max(sale.c.sold_on).label("last_on"),
+            *_earned(rule, sale),
+            _kth_newest(rule, sale).label("kth_on"),
         )
         .where(sale.c.amount > zero if above_zero else sale.c.amount < zero)
         .group_by(sale.c.client_id)
         .subquery(name)
     )
+
+
+def _earned(rule: Rule, sale: sa.Subquery) -> list[sa.ColumnElement[Any]]:
+    """The margin, and the turnover of which the real cost is known."""
+    if not rule.margin.counted:
+        return [_unknown(Money).label(name) for name in ("margin", "covered")]
+    covered = sa.func.sum(sale.c.amount).filter(sale.c.costed)
+    return [
+        sa.func.sum(sale.c.margin).label("margin"),
+        sa.func.coalesce(covered, 0).label("covered"),
+    ]
+
+
+def _kth_newest(rule: Rule, sale: sa.Subquery) -> sa.ColumnElement[Any]:
+    """The sale that makes a client active; of one alone the last sale tells it."""
+    if rule.active.sales == 1:
+        return _unknown(sa.Date())
+    newest_first = aggregate_order_by(sale.c.sold_on, sale.c.sold_on.desc().nulls_last())
+    return sa.func.array_agg(newest_first, type_=sa.ARRAY(sa.Date))[rule.active.sales]
+
+
+def _sum_of_known(one: sa.ColumnElement[Any], other: sa.ColumnElement[Any]) -> Any:
+    """NULL when neither is known."""
+    return sa.func.coalesce(one + other, one, other)
+
+
+def _unknown(kind: Any) -> sa.ColumnElement[Any]:
+    return sa.cast(sa.null(), kind)
 
 
 def _store_some(
@@ -143,7 +180,11 @@ def _store_some(
     )
     written = put.returning(sa.literal(1)).cte("written")
     removed = gone.returning(sa.literal(1)).cte("removed")
-    now, was = sa.select(*totals.sums(fresh)).subquery(), sa.select(*totals.sums(before)).subquery()
+    on = activity.today(rule)
+    now, was = (
+        sa.select(*totals.sums(rows), totals.active(rule, rows, on)).subquery()
+        for rows in (fresh, before)
+    )
     counts = sa.select(
         *(_count_of(made) for made in (fresh, written, removed)),
         sa.func.array(totals.highest(fresh).scalar_subquery(), type_=sa.ARRAY(sa.BigInteger)),
@@ -152,7 +193,7 @@ def _store_some(
     counted: Any = session.execute(counts).one()
     clients, put_rows, removed_rows, highest, *differences = counted
     gained = dict(zip(was.c.keys(), differences, strict=True))
-    totals.move(session, rule.portal_id, kind, gained, client_ids, highest)
+    totals.move(session, rule, kind, gained, client_ids, highest)
     return (clients, put_rows + removed_rows)
 
 

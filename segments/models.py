@@ -31,36 +31,72 @@ class ContactMode(StrEnum):
     FULL = "full"
 
 
-class SaleRule(OfPortal, Base):
-    """What counts as a sale on this portal. `pipelines` None means all of them."""
+class ClientMode(StrEnum):
+    """Whose a deal is that has a company and a contact."""
 
-    __tablename__ = "sale_rules"
+    EACH = "each"  # every card shows its own: the deal counts for the company and for the contact
+    COMPANY = "company"  # B2B: the company's, where there is one
+    CONTACT = "contact"  # B2C: the contact's, where there is one
 
-    version: Mapped[int] = mapped_column(server_default="1")
+
+class MarginSource(StrEnum):
+    """What tells the margin of a deal."""
+
+    NONE = "none"
+    PERCENT = "percent"
+    COST = "cost"  # a field of the deal with its cost
+    MARGIN = "margin"  # a field of the deal with its margin
+    PRODUCTS = "products"  # purchase prices of its product rows
+
+
+class ActiveWindow(StrEnum):
+    """The period in which an active client buys: the calendar month, or so many days."""
+
+    MONTH = "month"
+    QUARTER = "90"
+    HALF_YEAR = "180"
+    YEAR = "365"
+
+
+class RuleColumns:
+    """Mixin: the choices of a sale rule. `pipelines` None means all of them."""
+
     pipelines: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
     date_source: Mapped[str] = mapped_column(sa.Text, server_default=DateSource.CLOSED)
     date_field: Mapped[str | None] = mapped_column(sa.Text)
     contact_mode: Mapped[str] = mapped_column(sa.Text, server_default=ContactMode.PRIMARY)
+    client_mode: Mapped[str] = mapped_column(sa.Text, server_default=ClientMode.EACH)
+    margin_source: Mapped[str] = mapped_column(sa.Text, server_default=MarginSource.NONE)
+    margin_field: Mapped[str | None] = mapped_column(sa.Text)
+    margin_percent: Mapped[Decimal | None] = mapped_column(sa.Numeric(5, 2))
+    margin_by_pipeline: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    active_sales: Mapped[int] = mapped_column(server_default="1")
+    active_window: Mapped[str] = mapped_column(sa.Text, server_default=ActiveWindow.MONTH)
+
+
+class SaleRule(OfPortal, RuleColumns, Base):
+    """What counts as a sale on this portal."""
+
+    __tablename__ = "sale_rules"
+
+    version: Mapped[int] = mapped_column(server_default="1")
     changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
 
 
-class SaleRuleVersion(OfPortal, Base):
+class SaleRuleVersion(OfPortal, RuleColumns, Base):
     """A sale rule as it was saved once, and what the portal lacked of it then.
 
     `changed_by` None: the command line, the installation, or the portal itself. `names` are those of the
-    pipelines and the date field at that moment, by id and code: the portal may lose them.
+    pipelines and the fields at that moment, by id and code: the portal may lose them.
     """
 
     __tablename__ = "sale_rule_versions"
 
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    pipelines: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
-    date_source: Mapped[str] = mapped_column(sa.Text)
-    date_field: Mapped[str | None] = mapped_column(sa.Text)
-    contact_mode: Mapped[str] = mapped_column(sa.Text)
     missing_pipelines: Mapped[list[int]] = mapped_column(ARRAY(sa.Integer), server_default="{}")
     date_field_missing: Mapped[bool] = mapped_column(server_default=sa.false())
+    margin_field_missing: Mapped[bool] = mapped_column(server_default=sa.false())
     names: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
@@ -77,7 +113,9 @@ class ClientMetrics(Base):
     """What one client with sales is worth to date, in the portal's base currency.
 
     A client without a row has no sales: LTV 0, no average check. `sales`, dates and the average
-    check count positive amounts only; `ltv` nets the negative ones.
+    check count positive amounts only; `ltv` and `margin` net the negative ones. `margin` NULL: none is
+    counted, or nothing is known of it; `margin_coverage` is the share of the turnover with a real cost.
+    `kth_sale_on` is the sale that makes a client active, where the rule asks for more than one.
 
     Each portal has a partition of its own, which a full recompute builds anew (`segments.swap`); so the
     table has no foreign key and no second index: each would cost more than computing the rows. A trigger
@@ -96,13 +134,16 @@ class ClientMetrics(Base):
     first_sale_on: Mapped[date | None]
     last_sale_on: Mapped[date | None]
     mean_gap_days: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 2))
+    margin: Mapped[Decimal | None] = mapped_column(Money)
+    margin_coverage: Mapped[Decimal | None] = mapped_column(sa.Numeric(5, 4))
+    kth_sale_on: Mapped[date | None]
 
 
 class BaseTotals(OfPortal, Base):
     """Sums over all clients of one kind: of `client_metrics`, and how many the mirror had.
 
     `turnover` and `sales` are of positive amounts; `revenue` nets the negative ones. `best` holds the
-    clients with the highest LTV, best first.
+    clients with the highest LTV, best first. `active` is of the window that begins on `active_since`.
     """
 
     __tablename__ = "base_totals"
@@ -115,6 +156,8 @@ class BaseTotals(OfPortal, Base):
     revenue: Mapped[Decimal] = mapped_column(Money)
     turnover: Mapped[Decimal] = mapped_column(Money)
     best: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger), server_default="{}")
+    active: Mapped[int] = mapped_column(server_default="0")
+    active_since: Mapped[date | None]
 
 
 class MetricsRun(OfPortal, Base):
@@ -130,13 +173,17 @@ class MetricsRun(OfPortal, Base):
 
 
 class WritebackSettings(OfPortal, Base):
-    """Whether figures are written to the portal, and which fields. Off until an admin switches it on."""
+    """Whether figures are written to the portal. Off until an admin switches it on.
+
+    `proven` and `ignored`: fields, as `contact.UF_CRM_…`, whose first value was read back as written, and
+    those that kept their old value.
+    """
 
     __tablename__ = "writeback_settings"
 
     enabled: Mapped[bool] = mapped_column(server_default=sa.false())
-    fields: Mapped[list[str]] = mapped_column(ARRAY(sa.Text))
     proven: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), server_default="{}")
+    ignored: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), server_default="{}")
     changed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
 

@@ -7,6 +7,8 @@ know it. The same two steps serve jobs and the command line.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,26 +20,32 @@ from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.models import ChangedClient, Portal, PortalState, RunStatus, SyncRun
 from segments import metrics, sale_rules, totals, writeback
-from segments.models import MetricsRun, SaleRule, WritebackRun, WritebackSettings
+from segments.models import ClientKind, MetricsRun, SaleRule, WritebackRun, WritebackSettings
+from segments.sales import rule_of
 from segments.writeback import Report
 
 log = logging.getLogger(__name__)
 
+HELD = "no pipeline of the sale rule is left on the portal: writing waits until another is chosen"
+PROMPT_SECONDS = 20.0
 _WRITING_LOCK = 0x5752
+_BATCH_LOCK = 0x5742
 
 
 def behind(runtime: Runtime) -> list[int]:
-    """Portals with a finished run not followed yet, or with changed clients and no run under way."""
+    """Portals with a finished run not followed yet, or with changed clients.
+
+    Before the end of the first run a client's deals are not all here, so nobody is counted.
+    """
     with runtime.sessions() as session:
         finished = sa.select(SyncRun.portal_id).where(
             SyncRun.status == RunStatus.DONE, SyncRun.followed_at.is_(None)
         )
-        under_way = sa.exists().where(
-            SyncRun.portal_id == ChangedClient.portal_id,
-            SyncRun.status == RunStatus.RUNNING,
-            SyncRun.full,
+        touched = (
+            sa.select(ChangedClient.portal_id)
+            .join(Portal, Portal.id == ChangedClient.portal_id)
+            .where(Portal.last_sync_at.is_not(None))
         )
-        touched = sa.select(ChangedClient.portal_id).where(~under_way)
         renewed = (
             sa.select(SaleRule.portal_id)
             .join(MetricsRun, MetricsRun.portal_id == SaleRule.portal_id)
@@ -103,20 +111,40 @@ def recompute(runtime: Runtime, portal_id: int, *, everyone: bool = False) -> me
 
 def write_back(runtime: Runtime, portal_id: int, *, seconds: float = 20.0) -> Report | None:
     """Write changed values to the portal; None when writing is off or somebody else is at it."""
+    with alone(runtime.engine, _WRITING_LOCK, portal_id) as mine:
+        return _write(runtime, portal_id, Priority.PATIENT, seconds) if mine else None
+
+
+def write_changed(
+    runtime: Runtime, portal_id: int, clients: Mapping[ClientKind, Collection[int]]
+) -> Report | None:
+    """Write what has just changed, between two batches of whoever writes the rest."""
+    return _write(runtime, portal_id, Priority.PROMPT, PROMPT_SECONDS, clients)
+
+
+def _write(
+    runtime: Runtime,
+    portal_id: int,
+    priority: Priority,
+    seconds: float,
+    only: Mapping[ClientKind, Collection[int]] | None = None,
+) -> Report | None:
     with runtime.sessions() as session:
         portal = session.get_one(Portal, portal_id)
         enabled = writeback.settings_of(session, portal_id).enabled
+        held = rule_of(session, portal_id).counts_nothing
     if not enabled or portal.state != PortalState.ACTIVE:
         return None
-    with alone(runtime.engine, _WRITING_LOCK, portal_id) as mine:
-        if not mine:
-            return None
-        report = writeback.write_back(
-            runtime.sessions,
-            connect(runtime, portal, priority=Priority.PATIENT),
-            portal_id,
-            seconds=seconds,
-        )
+    if held:  # every LTV is 0 by the portal's loss, not by anybody's wish
+        return Report(reason=HELD)
+    report = writeback.write_back(
+        runtime.sessions,
+        connect(runtime, portal, priority=priority),
+        portal_id,
+        turn=partial(alone, runtime.engine, _BATCH_LOCK, portal_id, wait=PROMPT_SECONDS),
+        seconds=seconds,
+        only=only,
+    )
     log.info(
         "fields written",
         extra={"portal": portal_id, "written": report.written, "failed": report.failed},

@@ -17,28 +17,34 @@ from sqlalchemy.orm import Session
 
 from core.database import any_of
 from integration.mirror import Company, Contact
-from segments import base, totals
+from segments import activity, base, totals
 from segments.metrics import worth
 from segments.models import BaseTotals, ClientKind, ClientMetrics, MetricsRun
-from segments.sales import Rule
+from segments.sales import Rule, rule_of
 
 SHOWN = 20
 WHOLE_UP_TO = 50_000
 SAMPLE = 20_000
-_VALUES = ("ltv", "sales", "average_check", "first_sale_on", "last_sale_on")
-_SUMS = ("buyers", "sales", "revenue", "turnover")
+_VALUES = (
+    *("ltv", "sales", "average_check", "first_sale_on", "last_sale_on"),
+    *("margin", "margin_coverage", "active"),
+)
+_SUMS = ("buyers", "sales", "revenue", "turnover", "margin", "active")
 _NEVER: sa.ColumnElement[Any] = sa.literal_column("DATE '1970-01-01'")
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a client is worth by one rule; without sales: 0, no check and no dates."""
+    """What a client is worth by one rule; without sales: 0, no check, no dates, no margin."""
 
     ltv: Decimal
     sales: int
     average_check: Decimal | None
     first_sale_on: date | None
     last_sale_on: date | None
+    margin: Decimal | None = None
+    margin_coverage: Decimal | None = None
+    active: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Sums:
     sales: int
     revenue: Decimal
     turnover: Decimal
+    margin: Decimal | None
+    active: int
 
     @property
     def average_check(self) -> Decimal | None:
@@ -96,7 +104,8 @@ def compare(session: Session, rule: Rule) -> Preview:
     """What this rule, saved or not, would make of the stored metrics of its portal."""
     if session.get(MetricsRun, rule.portal_id) is None:
         return Preview([], computed=False)
-    kinds = [_of_kind(session, rule, kind) for kind in ClientKind]
+    in_force = rule_of(session, rule.portal_id)
+    kinds = [_of_kind(session, in_force, rule, kind) for kind in ClientKind]
     half = SHOWN // len(kinds)
     free = sum(max(half - len(found.lines), 0) for found in kinds)
     return Preview(
@@ -107,9 +116,9 @@ def compare(session: Session, rule: Rule) -> Preview:
     )
 
 
-def _of_kind(session: Session, rule: Rule, kind: ClientKind) -> KindPreview:
+def _of_kind(session: Session, in_force: Rule, rule: Rule, kind: ClientKind) -> KindPreview:
     ids = _sample(session, rule.portal_id, kind)
-    rows = session.execute(_changes(rule, kind, ids)).mappings().all()
+    rows = session.execute(_changes(in_force, rule, kind, ids)).mappings().all()
     sums = rows[0]
     old, new = (Sums(*(sums[f"{side}_{name}"] for name in _SUMS)) for side in ("before", "after"))
     lines = [
@@ -162,17 +171,19 @@ def _sample(session: Session, portal_id: int, kind: ClientKind) -> list[int] | N
     return list(session.scalars(sa.union(mirrored, with_sales)))
 
 
-def _changes(rule: Rule, kind: ClientKind, ids: list[int] | None) -> sa.Select[Any]:
+def _changes(in_force: Rule, rule: Rule, kind: ClientKind, ids: list[int] | None) -> sa.Select[Any]:
     """The clients that change most, each row with the sums; the sums alone when nobody changes."""
-    fresh = worth(rule, kind, ids).cte("after").prefix_with("MATERIALIZED")
+    made = worth(rule, kind, ids).subquery("made")
+    fresh = _with_activity(made, rule).cte("after").prefix_with("MATERIALIZED")
     rows: Any = ClientMetrics.__table__
     stored = sa.select(rows).where(rows.c.portal_id == rule.portal_id, rows.c.kind == kind.value)
     if ids is not None:
         stored = stored.where(rows.c.client_id == any_of(ids))
-    before = stored.cte("before").prefix_with("MATERIALIZED")
+    before = _with_activity(stored.subquery("held"), in_force).cte("before")
+    before = before.prefix_with("MATERIALIZED")
     changed = _changed(before, fresh)
     top = _most_changed(changed).subquery("top")
-    sums = [sa.select(*totals.sums(side)).subquery(f"{side.name}_sums") for side in (before, fresh)]
+    sums = [sa.select(*_sums(side)).subquery(f"{side.name}_sums") for side in (before, fresh)]
     labels = [
         side.c[name].label(f"{label}_{name}")
         for label, side in zip(("before", "after"), sums, strict=True)
@@ -187,12 +198,27 @@ def _changes(rule: Rule, kind: ClientKind, ids: list[int] | None) -> sa.Select[A
     )
 
 
+def _with_activity(rows: sa.Subquery, rule: Rule) -> sa.Select[Any]:
+    """Rows of metrics, and whether each client is active by the rule they were computed by."""
+    active = activity.is_active(rule, rows.c, activity.today(rule))
+    return sa.select(rows, active.label("active"))
+
+
+def _sums(rows: sa.CTE) -> list[sa.Label[Any]]:
+    return [
+        *totals.sums(rows),
+        sa.func.sum(rows.c.margin).label("margin"),
+        sa.func.count().filter(rows.c.active).label("active"),
+    ]
+
+
 def _changed(before: sa.CTE, fresh: sa.CTE) -> sa.CTE:
     """Clients of which any value differs, with both; a client without a row has no sales."""
 
+    absent: dict[str, Any] = {"ltv": 0, "sales": 0, "active": sa.false()}
+
     def value(side: sa.CTE, name: str) -> sa.ColumnElement[Any]:
-        zero = name in {"ltv", "sales"}
-        return sa.func.coalesce(side.c[name], 0) if zero else side.c[name]
+        return sa.func.coalesce(side.c[name], absent[name]) if name in absent else side.c[name]
 
     pairs = [(name, value(before, name), value(fresh, name)) for name in _VALUES]
     same = before.c.client_id == fresh.c.client_id
@@ -208,13 +234,18 @@ def _changed(before: sa.CTE, fresh: sa.CTE) -> sa.CTE:
     )
 
 
+def _countable(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(value, sa.Integer) if isinstance(value.type, sa.Boolean) else value
+
+
 def _most_changed(changed: sa.CTE) -> sa.Select[Any]:
     """The clients that come first by how far any of the values has moved."""
     ranks = []
     for name in _VALUES:
         unknown = _NEVER if name.endswith("_on") else sa.literal_column("0")
         old, new = (
-            sa.func.coalesce(changed.c[f"{side}_{name}"], unknown) for side in ("old", "new")
+            sa.func.coalesce(_countable(changed.c[f"{side}_{name}"]), unknown)
+            for side in ("old", "new")
         )
         moved = sa.func.abs(new - old)
         place = sa.func.row_number().over(order_by=(moved.desc(), changed.c.client_id))

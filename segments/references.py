@@ -1,21 +1,24 @@
 """What a sale rule refers to on the portal, and what of it the portal no longer has.
 
 A pipeline that is gone counts nothing; a date field that is gone, or no single date any more, gives way
-to the close date. The rule itself stays as it was saved, for the thing may come back.
+to the close date; a field with the margin or cost, to the percents. The rule itself stays as it was
+saved, for the thing may come back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from integration import keeping
 from integration.mirror import CustomField, Pipeline
+from segments.choices import Values
 from segments.models import DateSource
 
 DATE_TYPES = ("date", "datetime")
+NUMBER_TYPES = ("money", "double", "integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +27,20 @@ class Missing:
 
     pipelines: tuple[int, ...] = ()
     date_field: str | None = None
+    margin_field: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.pipelines or self.date_field)
+        return bool(self.pipelines or self.date_field or self.margin_field)
 
 
-def missing(
-    session: Session,
-    portal_id: int,
-    pipelines: Iterable[int] | None,
-    date_source: str,
-    date_field: str | None,
-) -> Missing:
+def missing(session: Session, portal_id: int, values: Values) -> Missing:
     """What of these choices the portal's dictionaries don't have; nothing before they were read."""
-    known = pipeline_ids(session, portal_id) if pipelines is not None else frozenset()
-    gone = tuple(sorted(set(pipelines or ()) - known)) if known else ()
-    lost = date_source == DateSource.CUSTOM and not is_date_field(session, portal_id, date_field)
-    return Missing(gone, (date_field or "") if lost else None)
+    known = pipeline_ids(session, portal_id) if values.pipelines is not None else frozenset()
+    gone = tuple(sorted(set(values.pipelines or ()) - known)) if known else ()
+    day, amount = values.date_field, values.margin.field
+    undated = values.date_source is DateSource.CUSTOM and not is_date_field(session, portal_id, day)
+    unpriced = amount is not None and not is_number_field(session, portal_id, amount)
+    return Missing(gone, (day or "") if undated else None, amount if unpriced else None)
 
 
 def pipeline_ids(session: Session, portal_id: int) -> frozenset[int]:
@@ -51,22 +51,33 @@ def pipeline_ids(session: Session, portal_id: int) -> frozenset[int]:
 
 def is_date_field(session: Session, portal_id: int, code: str | None) -> bool:
     """Whether the code is a single date field of deals."""
-    query = sa.select(CustomField.code).where(
+    return code in {field.code for field in fields(session, portal_id, DATE_TYPES)}
+
+
+def is_number_field(session: Session, portal_id: int, code: str | None) -> bool:
+    """Whether the code is a single field of deals that holds money or a number."""
+    return code in {field.code for field in fields(session, portal_id, NUMBER_TYPES)}
+
+
+def fields(session: Session, portal_id: int, types: tuple[str, ...]) -> list[CustomField]:
+    """Custom fields of deals that are read and hold a single value of these types, by label."""
+    left_out = keeping.rule_of(session, portal_id).left_out.get("deal", frozenset())
+    query = sa.select(CustomField).where(
         CustomField.portal_id == portal_id,
         CustomField.entity == "deal",
-        CustomField.code == code,
-        CustomField.type_id.in_(DATE_TYPES),
+        CustomField.type_id.in_(types),
         ~CustomField.multiple,
+        CustomField.code.not_in(left_out),
     )
-    return code is not None and session.scalar(query) is not None
+    return list(session.scalars(query.order_by(CustomField.label)))
 
 
 def names(session: Session, portal_id: int) -> dict[str, str]:
-    """Names of pipelines by id and of the date fields of deals by code."""
+    """Names of pipelines by id and of the fields of deals that a rule may name by code."""
     pipelines = sa.select(Pipeline.bitrix_id, Pipeline.name).where(Pipeline.portal_id == portal_id)
-    fields = sa.select(CustomField.code, CustomField.label).where(
+    labels = sa.select(CustomField.code, CustomField.label).where(
         CustomField.portal_id == portal_id,
         CustomField.entity == "deal",
-        CustomField.type_id.in_(DATE_TYPES),
+        CustomField.type_id.in_(DATE_TYPES + NUMBER_TYPES),
     )
-    return {str(key): name for query in (pipelines, fields) for key, name in session.execute(query)}
+    return {str(key): name for query in (pipelines, labels) for key, name in session.execute(query)}

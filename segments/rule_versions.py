@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,53 +14,11 @@ from sqlalchemy.orm import Session
 from integration.mirror import PortalUser
 from integration.models import Portal
 from segments import references
-from segments.models import ContactMode, DateSource, SaleRule, SaleRuleVersion
+from segments.choices import Values
+from segments.models import SaleRule, SaleRuleVersion
 from segments.references import Missing
 
 SHOWN = 20
-PARTS: Final = ("pipelines", "date", "contacts")
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The choices of a sale rule. `pipelines` None means all of them, those to come included."""
-
-    pipelines: tuple[int, ...] | None = None
-    date_source: DateSource = DateSource.CLOSED
-    date_field: str | None = None
-    contact_mode: ContactMode = ContactMode.PRIMARY
-
-    @classmethod
-    def of(cls, row: SaleRule | SaleRuleVersion | None) -> Values:
-        """The values of a stored row; of none, those in force before anyone chose."""
-        if row is None:
-            return cls()
-        return cls(
-            None if row.pipelines is None else tuple(row.pipelines),
-            DateSource(row.date_source),
-            row.date_field,
-            ContactMode(row.contact_mode),
-        )
-
-    def part(self, name: str) -> tuple[object, ...]:
-        """One of PARTS, to compare."""
-        if name == "pipelines":
-            return (self.pipelines,)
-        if name == "date":
-            return (self.date_source, self.date_field)
-        return (self.contact_mode,)
-
-    def with_part(self, name: str, other: Values) -> Values:
-        """These values with one part taken from others."""
-        if name == "pipelines":
-            return replace(self, pipelines=other.pipelines)
-        if name == "date":
-            return replace(self, date_source=other.date_source, date_field=other.date_field)
-        return replace(self, contact_mode=other.contact_mode)
-
-    def differing(self, other: Values) -> tuple[str, ...]:
-        """The parts in which they differ."""
-        return tuple(name for name in PARTS if self.part(name) != other.part(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +46,17 @@ class History:
 
 def keep(session: Session, rule: SaleRule, missing: Missing) -> None:
     """Keep the rule as it is now as its version."""
-    known = names(session, rule.portal_id)
-    meant = {*map(str, rule.pipelines or ()), rule.date_field}
+    known, values = names(session, rule.portal_id), Values.of(rule)
+    meant = {*map(str, rule.pipelines or ()), *rule.margin_by_pipeline}
+    meant |= {code for code in (rule.date_field, rule.margin_field) if code}
     session.add(
         SaleRuleVersion(
             portal_id=rule.portal_id,
             version=rule.version,
-            pipelines=rule.pipelines,
-            date_source=rule.date_source,
-            date_field=rule.date_field,
-            contact_mode=rule.contact_mode,
+            **values.columns(),
             missing_pipelines=list(missing.pipelines),
             date_field_missing=missing.date_field is not None,
+            margin_field_missing=missing.margin_field is not None,
             names={key: name for key, name in known.items() if key in meant},
             changed_by=rule.changed_by,
             changed_at=rule.changed_at,
@@ -114,10 +71,7 @@ def keep_first(session: Session, portal_id: int) -> None:
     untouched = SaleRule(
         portal_id=portal_id,
         version=1,
-        pipelines=None,
-        date_source=DateSource.CLOSED,
-        date_field=None,
-        contact_mode=ContactMode.PRIMARY,
+        **Values().columns(),
         changed_at=portal.installed_at or portal.created_at,
     )
     keep(session, untouched, Missing())
@@ -132,8 +86,9 @@ def missed_in(row: SaleRuleVersion | None) -> Missing:
     """What the portal lacked when the version was kept."""
     if row is None:
         return Missing()
-    field_code = (row.date_field or "") if row.date_field_missing else None
-    return Missing(tuple(row.missing_pipelines), field_code)
+    date_field = (row.date_field or "") if row.date_field_missing else None
+    margin_field = row.margin_field if row.margin_field_missing else None
+    return Missing(tuple(row.missing_pipelines), date_field, margin_field)
 
 
 def history(session: Session, portal_id: int, limit: int = SHOWN) -> History:
@@ -165,14 +120,14 @@ def listed(session: Session, portal_id: int) -> list[dict[str, Any]]:
             "changed_at": version.changed_at,
             "changed_by": version.changed_by,
             "changed": ",".join(version.parts) or None,
-            **asdict(version.values),
+            **version.values.listed(),
         }
         for version in history(session, portal_id).versions
     ]
 
 
 def names(session: Session, portal_id: int) -> dict[str, str]:
-    """Names of pipelines and date fields: of those the portal has, and of those rules once meant."""
+    """Names of pipelines and fields: of those the portal has, and of those rules once meant."""
     kept = (
         sa.select(SaleRuleVersion.names)
         .where(SaleRuleVersion.portal_id == portal_id)

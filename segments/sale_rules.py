@@ -6,8 +6,7 @@ so (`Overtaken`) instead of undoing what somebody else has saved meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,11 +14,12 @@ from sqlalchemy.orm import Session
 from core.clock import utcnow
 from core.locks import one_at_a_time
 from segments import references, rule_versions
-from segments.models import ContactMode, DateSource, SaleRule
+from segments.choices import Active, Margin, Values
+from segments.models import ClientMode, ContactMode, DateSource, MarginSource, SaleRule
 from segments.references import Missing
-from segments.rule_versions import Values
 from segments.sales import Rule, in_effect, rule_of
 
+MOST_SALES = 100
 _LOCK = 0x5352
 
 
@@ -39,6 +39,9 @@ class Asked:
     date_source: DateSource | None = None
     date_field: str | None = None
     contact_mode: ContactMode | None = None
+    client_mode: ClientMode | None = None
+    margin: Margin | None = None
+    active: Active | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +51,6 @@ class Reconciled:
     values: Values
     theirs: tuple[str, ...]
     both: tuple[str, ...]
-
-
-def asked_in_text(texts: Mapping[str, str | None]) -> Asked:
-    """A rule as typed: pipelines "0,1" or "all"."""
-    typed = texts.get("pipelines")
-    pipelines: tuple[int, ...] | None = None
-    if typed:
-        parts = [part.strip() for part in typed.split(",")]
-        if typed.strip() == "all":
-            pipelines = ()
-        elif all(part.isdigit() for part in parts):
-            pipelines = tuple(map(int, parts))
-        else:
-            raise WrongRule(f"pipelines must be numbers or 'all', not {typed!r}")
-    source, mode = texts.get("date_source"), texts.get("contact_mode")
-    return Asked(
-        pipelines,
-        DateSource(source) if source else None,
-        texts.get("date_field") or None,
-        ContactMode(mode) if mode else None,
-    )
 
 
 def saved(session: Session, portal_id: int) -> tuple[int, Values]:
@@ -92,14 +74,18 @@ def wished(session: Session, portal_id: int, asked: Asked) -> Values:
             date_source=asked.date_source,
             date_field=asked.date_field if custom else None,
         )
-    if asked.contact_mode is not None:
-        values = replace(values, contact_mode=asked.contact_mode)
-    return values
+    if asked.margin is not None:
+        _check_margin(session, portal_id, asked.margin)
+    if asked.active is not None and not 1 <= asked.active.sales <= MOST_SALES:
+        raise WrongRule(f"an active client has 1 to {MOST_SALES} sales, not {asked.active.sales}")
+    plain = ("contact_mode", "client_mode", "margin", "active")
+    given = {name: getattr(asked, name) for name in plain if getattr(asked, name) is not None}
+    return replace(values, **given)
 
 
 def compiled(session: Session, portal_id: int, values: Values) -> Rule:
     """The rule that these choices would put into effect."""
-    rule = replace(rule_of(session, portal_id), **asdict(values))
+    rule = replace(rule_of(session, portal_id), **values.chosen())
     return in_effect(session, rule)
 
 
@@ -179,16 +165,21 @@ def notice(session: Session, portal_id: int) -> bool:
 def attention(session: Session, portal_id: int) -> Missing:
     """What the saved rule refers to and the portal no longer has."""
     values = saved(session, portal_id)[1]
-    return references.missing(
-        session, portal_id, values.pipelines, values.date_source, values.date_field
-    )
+    return references.missing(session, portal_id, values)
 
 
 def shown(session: Session, portal_id: int) -> dict[str, Any]:
     """The rule in effect, for the command line, and what the portal lacks of the saved one."""
     gone = attention(session, portal_id)
-    lost = [*(f"pipeline {i}" for i in gone.pipelines), *filter(None, [gone.date_field])]
-    return {**asdict(rule_of(session, portal_id)), "missing": ", ".join(lost) or None}
+    fields = filter(None, [gone.date_field, gone.margin_field])
+    lost = [*(f"pipeline {i}" for i in gone.pipelines), *fields]
+    rule = rule_of(session, portal_id)
+    facts = ("portal_id", "base_currency", "utc_offset_minutes", "version")
+    return {
+        **{name: getattr(rule, name) for name in facts},
+        **rule.listed(),
+        "missing": ", ".join(lost) or None,
+    }
 
 
 def _kept_missing(session: Session, row: SaleRule) -> Missing:
@@ -200,9 +191,8 @@ def _store(session: Session, portal_id: int, values: Values, user_id: int | None
     if row is None:
         rule_versions.keep_first(session, portal_id)
         row = SaleRule(portal_id=portal_id, version=1)
-    row.pipelines = None if values.pipelines is None else list(values.pipelines)
-    row.date_source, row.date_field = values.date_source, values.date_field
-    row.contact_mode = values.contact_mode
+    for name, value in values.columns().items():
+        setattr(row, name, value)
     row.version += 1
     row.changed_by, row.changed_at = user_id, utcnow()
     session.add(row)
@@ -226,3 +216,17 @@ def _check_pipelines(session: Session, portal_id: int, asked: tuple[int, ...]) -
 def _check_date_field(session: Session, portal_id: int, code: str | None) -> None:
     if not references.is_date_field(session, portal_id, code):
         raise WrongRule(f"{code or 'the field'} is not a single date field of deals")
+
+
+def _check_margin(session: Session, portal_id: int, margin: Margin) -> None:
+    if margin.of_field and not references.is_number_field(session, portal_id, margin.field):
+        raise WrongRule(
+            f"{margin.field or 'the field'} is not a single money or number field of deals"
+        )
+    if margin.source is MarginSource.PERCENT and not margin.has_percents:
+        raise WrongRule("a margin by percent needs a percent, for all pipelines or for some")
+    percents = [value for _, value in margin.by_pipeline]
+    for percent in filter(None, [margin.percent, *percents]):
+        if not 0 <= percent <= 100 or percent != round(percent, 2):
+            raise WrongRule(f"a percent is 0 to 100 with two decimals at most, not {percent}")
+    _check_pipelines(session, portal_id, tuple(key for key, _ in margin.by_pipeline))

@@ -17,69 +17,80 @@ from sqlalchemy.orm import Session, aliased
 from core.database import any_of
 from integration.mirror import WON, Company, Deal, DealContact, StageMove
 from integration.models import Portal
-from segments import references
-from segments.models import ClientKind, ContactMode, DateSource, SaleRule
+from segments import margin, references
+from segments.choices import Margin, Values
+from segments.models import (
+    ClientKind,
+    ClientMode,
+    ContactMode,
+    DateSource,
+    MarginSource,
+    SaleRule,
+)
 
 TWO_DIGITS = 2
 _DAY = r"^[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Values):
     """A portal's sale rule with the facts of the portal that the select needs."""
 
     portal_id: int
     base_currency: str
     utc_offset_minutes: int
     version: int = 1
-    pipelines: tuple[int, ...] | None = None
-    date_source: DateSource = DateSource.CLOSED
-    date_field: str | None = None
-    contact_mode: ContactMode = ContactMode.PRIMARY
+
+    @property
+    def counts_nothing(self) -> bool:
+        """All pipelines it names are gone: no deal can be a sale."""
+        return self.pipelines == ()
 
 
 def rule_of(session: Session, portal_id: int) -> Rule:
     """The portal's rule in effect, or the default one when the admin never changed it."""
     portal = session.get_one(Portal, portal_id)
     stored = session.get(SaleRule, portal_id)
-    facts = (portal_id, portal.base_currency or "RUB", portal.utc_offset_minutes)
-    if stored is None:
-        return Rule(*facts)
     saved = Rule(
-        *facts,
-        version=stored.version,
-        pipelines=None if stored.pipelines is None else tuple(stored.pipelines),
-        date_source=DateSource(stored.date_source),
-        date_field=stored.date_field,
-        contact_mode=ContactMode(stored.contact_mode),
+        portal_id=portal_id,
+        base_currency=portal.base_currency or "RUB",
+        utc_offset_minutes=portal.utc_offset_minutes,
+        version=stored.version if stored else 1,
+        **Values.of(stored).chosen(),
     )
-    return in_effect(session, saved)
+    return in_effect(session, saved) if stored else saved
 
 
 def in_effect(session: Session, rule: Rule) -> Rule:
     """The rule without what the portal no longer has (`segments.references`)."""
-    gone = references.missing(
-        session, rule.portal_id, rule.pipelines, rule.date_source, rule.date_field
-    )
+    gone = references.missing(session, rule.portal_id, rule)
     if gone.pipelines:
         rule = replace(
             rule, pipelines=tuple(i for i in rule.pipelines or () if i not in gone.pipelines)
         )
     if gone.date_field is not None:
         rule = replace(rule, date_source=DateSource.CLOSED, date_field=None)
+    if gone.margin_field is not None:
+        rule = replace(rule, margin=_by_percent(rule.margin))
     return rule
 
 
-def is_sale(rule: Rule) -> sa.ColumnElement[bool]:
-    """Condition on `deals`: the deal counts as a sale."""
+def _by_percent(lost: Margin) -> Margin:
+    """The same margin without its field."""
+    source = MarginSource.PERCENT if lost.has_percents else MarginSource.NONE
+    return replace(lost, source=source, field=None)
+
+
+def is_sale(rule: Rule, deal: Any = Deal) -> sa.ColumnElement[bool]:
+    """Condition on `deals`, or an alias of it: the deal counts as a sale."""
     conditions = [
-        Deal.portal_id == rule.portal_id,
-        Deal.stage_semantic == sa.literal_column(f"'{WON}'"),
-        ~Deal.is_recurring,  # as the covering indexes say it: IS false would not match them
-        Deal.deleted_at.is_(None),
+        deal.portal_id == rule.portal_id,
+        deal.stage_semantic == sa.literal_column(f"'{WON}'"),
+        ~deal.is_recurring,  # as the covering indexes say it: IS false would not match them
+        deal.deleted_at.is_(None),
     ]
     if rule.pipelines is not None:
-        conditions.append(Deal.pipeline_id.in_(rule.pipelines))
+        conditions.append(deal.pipeline_id.in_(rule.pipelines))
     return sa.and_(*conditions)
 
 
@@ -101,7 +112,8 @@ def credited(
 ) -> sa.Select[Any]:
     """One row per sale and credited client: client_id, sold_on, amount, deal_id.
 
-    `amount` is NULL when the deal's currency has no rate. `client_ids` narrows it to these clients;
+    `amount` is NULL when the deal's currency has no rate. With a rule that counts margins also `margin`
+    and `costed`, whether it comes from a known cost. `client_ids` narrows it to these clients;
     everything else stays the same.
     """
     many = kind is ClientKind.CONTACT and rule.contact_mode is not ContactMode.PRIMARY
@@ -110,25 +122,41 @@ def credited(
         client = DealContact.contact_id
     else:
         client = Deal.contact_id if kind is ClientKind.CONTACT else Deal.company_id
-    amount = _share(rule) if many else Deal.base_amount
+
+    def part(whole: sa.SQLColumnExpression[Any]) -> sa.SQLColumnExpression[Any]:
+        return _share(rule, whole) if many else whole
+
     columns: list[Any] = [
         client.label("client_id"),
         sold_on(rule).label("sold_on"),
-        amount.label("amount"),
+        part(Deal.base_amount).label("amount"),
         Deal.bitrix_id.label("deal_id"),
     ]
+    if rule.margin.counted:
+        earned = margin.of_deal(rule.margin, rule.base_currency)
+        known = margin.real(rule.margin, rule.base_currency).is_not(None)
+        columns += [part(earned).label("margin"), known.label("costed")]
     query: sa.Select[Any] = sa.select(*columns).select_from(Deal)
     if many:
         query = query.join(
             DealContact,
             sa.and_(DealContact.portal_id == rule.portal_id, DealContact.deal_id == Deal.bitrix_id),
         )
-    query = query.where(is_sale(rule), client.is_not(None))
-    if kind is ClientKind.COMPANY:
-        query = query.where(client.not_in(_own_companies(rule)))
+    query = query.where(is_sale(rule), client.is_not(None), owns(rule, kind))
     if client_ids is not None:
         query = query.where(client == any_of(client_ids))
     return query
+
+
+def owns(rule: Rule, kind: ClientKind, deal: Any = Deal) -> sa.ColumnElement[bool]:
+    """Condition on `deals`, or an alias of it: a client of this kind may have the deal, whoever else is named in it."""
+    own = _own_companies(rule)
+    if kind is ClientKind.COMPANY:
+        only = rule.client_mode is ClientMode.CONTACT
+        return sa.and_(deal.company_id.not_in(own), *((deal.contact_id.is_(None),) if only else ()))
+    if rule.client_mode is ClientMode.COMPANY:
+        return sa.or_(deal.company_id.is_(None), deal.company_id.in_(own))
+    return sa.true()
 
 
 def _own_companies(rule: Rule) -> sa.Select[Any]:
@@ -137,9 +165,8 @@ def _own_companies(rule: Rule) -> sa.Select[Any]:
     )
 
 
-def _share(rule: Rule) -> sa.SQLColumnExpression[Any]:
+def _share(rule: Rule, whole: sa.SQLColumnExpression[Any]) -> sa.SQLColumnExpression[Any]:
     """What one of a deal's contacts gets: all of it, or an equal part with the rest to the primary."""
-    whole = Deal.base_amount
     if rule.contact_mode is ContactMode.FULL:
         return whole
     others = aliased(DealContact)

@@ -1,7 +1,8 @@
-"""The edge of the settings page: the sale rule with its preview and history, and writing to the cards."""
+"""The edge of the settings page: the sale rule with its preview and history."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import flask
@@ -10,29 +11,22 @@ from flask import Blueprint, g, render_template, request
 from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
-from integration import installs, jobs
-from integration.bitrix.budgets import Priority
-from integration.bitrix.errors import BitrixError
-from integration.connect import connect
-from integration.fields import METRIC_FIELDS
 from integration.models import Portal
-from segments import base, differences, pipeline, preview, rule_versions, sale_rules, writeback
+from segments import base, pipeline, preview, references, rule_versions, sale_rules
 from segments import jobs as segment_jobs
+from segments.choices import PARTS, Values
 from segments.forms import RuleForm
-from segments.models import ClientKind, ContactMode, DateSource
-from segments.rule_versions import Values
+from segments.models import ActiveWindow, ClientMode, ContactMode, DateSource, MarginSource
 from segments.sale_rules import Asked, Overtaken, Reconciled, WrongRule
 from segments.sales import rule_of
 
 blueprint = Blueprint("settings", __name__, template_folder="templates")
 
-PREVIEW = 20
-
 
 @blueprint.get("/settings")
 @admin_required
 def settings() -> str:
-    """What counts as a sale, and what is written to the cards."""
+    """What counts as a sale."""
     return _settings()
 
 
@@ -42,7 +36,7 @@ def change_rule() -> tuple[str, int]:
     """Store a new sale rule; everything is recomputed in the background."""
     form = _form()
     if form.problem:
-        return _settings(problem=form.problem, values=form.values), 422
+        return _settings(problem=form.problem, values=form.values, typed=form.typed), 422
     portal_id, user_id = g.viewer.portal_id, g.viewer.user_id
     try:
         with transaction(current().sessions) as session:
@@ -112,64 +106,6 @@ def recompute_state() -> str:
     return render_template("segments/recompute_state.html", **facts, watched=True)
 
 
-@blueprint.post("/settings/writing")
-@admin_required
-def change_writing() -> tuple[str, int]:
-    """Switch writing on or off, and choose the fields; missing ones are created on the portal."""
-    portal_id = g.viewer.portal_id
-    enabled = request.form.get("enabled") == "1"
-    codes = [code for code in METRIC_FIELDS if code in request.form.getlist("fields")]
-    if enabled and not codes:
-        return _settings(problem="no_fields"), 422
-    try:
-        with current().sessions() as session:
-            portal = session.get_one(Portal, portal_id)
-        if enabled:
-            created = installs.ensure_fields(
-                connect(current(), portal, priority=Priority.INTERACTIVE), tuple(codes)
-            )
-            if created:
-                jobs.enqueue_sync(portal_id)
-    except BitrixError as error:
-        return _settings(problem=error.detail), 422
-    with transaction(current().sessions) as session:
-        writeback.switch(
-            session, portal_id, enabled=enabled, codes=codes or None, user_id=g.viewer.user_id
-        )
-    if enabled:
-        segment_jobs.enqueue_writeback(portal_id)
-    return _settings(saved="writing"), 200
-
-
-@blueprint.get("/settings/preview")
-@admin_required
-def preview_writing() -> str:
-    """What writing would change: numbers, and the first clients with old and new values."""
-    portal_id = g.viewer.portal_id
-    with current().sessions() as session:
-        codes = list(writeback.settings_of(session, portal_id).fields)
-        missing = writeback.missing_fields(session, portal_id, codes)
-        clients, changed = differences.count(session, portal_id, codes)
-        rows = base.named(
-            session,
-            portal_id,
-            [
-                change
-                for kind in ClientKind
-                for change in differences.pending(session, portal_id, kind, codes, limit=PREVIEW)
-            ][:PREVIEW],
-        )
-    return render_template(
-        "segments/preview.html",
-        clients=clients,
-        changed=changed,
-        rows=rows,
-        codes=codes,
-        fields=METRIC_FIELDS,
-        missing=missing,
-    )
-
-
 def _form() -> RuleForm:
     try:
         return RuleForm.read(request.form)
@@ -181,6 +117,7 @@ def _settings(
     problem: str | None = None,
     saved: str | None = None,
     values: Values | None = None,
+    typed: Mapping[str, str] | None = None,
     overtaken: Reconciled | None = None,
     made_from: int = 0,
 ) -> str:
@@ -193,14 +130,20 @@ def _settings(
             version=version,
             in_force=in_force,
             rule=values or _offered(session, portal_id),
+            typed=typed or {},
             pipelines=base.pipelines(session, portal_id),
-            date_fields=base.date_fields(session, portal_id),
+            date_fields=references.fields(session, portal_id, references.DATE_TYPES),
             date_sources=list(DateSource),
             contact_modes=list(ContactMode),
+            client_modes=list(ClientMode),
+            margin_fields=references.fields(session, portal_id, references.NUMBER_TYPES),
+            margin_sources=list(MarginSource),
+            active_windows=list(ActiveWindow),
+            active=base.active_clients(session, portal_id),
+            held=rule_of(session, portal_id).counts_nothing,
             missing=sale_rules.attention(session, portal_id),
+            rule_parts=tuple(PARTS),
             history=rule_versions.history(session, portal_id),
-            writing=writeback.settings_of(session, portal_id),
-            fields=METRIC_FIELDS,
             problem=problem,
             saved=saved,
             overtaken=overtaken,
@@ -211,8 +154,7 @@ def _settings(
 
 def _offered(session: Any, portal_id: int) -> Values:
     """What the form proposes: the rule in effect, so that saving it settles what was lost."""
-    rule = rule_of(session, portal_id)
-    return Values(rule.pipelines, rule.date_source, rule.date_field, rule.contact_mode)
+    return Values(**rule_of(session, portal_id).chosen())
 
 
 def _overtaken(form: RuleForm, *, restoring: bool = False) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.fields import METRIC_FIELDS
 from integration.models import ChangedClient, RunStatus, SyncRun
 from integration.rules.health import Figures
-from segments import metrics, writeback
+from segments import metrics, writeback, writing_rules
 from segments.models import SaleRule
+from segments.sales import rule_of
+from segments.writing_rules import Held, Why
 
 
 def figures(session: Session, portal_id: int) -> Figures:
@@ -20,17 +21,25 @@ def figures(session: Session, portal_id: int) -> Figures:
     settings = writeback.settings_of(session, portal_id)
     last = writeback.last_run(session, portal_id)
     due_since = _due_since(session, portal_id)
+    nothing_counts = rule_of(session, portal_id).counts_nothing
     if not settings.enabled:
-        return Figures(due_since=due_since)
-    asked = [code for code in settings.fields if code in METRIC_FIELDS]
+        return Figures(due_since=due_since, nothing_counts=nothing_counts)
+    held = writing_rules.standing(session, portal_id).held
     return Figures(
         due_since=due_since,
+        nothing_counts=nothing_counts,
         writing=True,
-        missing=tuple(sorted(writeback.missing_fields(session, portal_id, asked))),
+        missing=tuple(sorted({each.target.code for each in held if _ours_is_gone(each)})),
+        lost=tuple(dict.fromkeys(e.target.label for e in held if not _ours_is_gone(e))),
         failed=last.failed if last else 0,
         reason=last.reason if last else None,
         resume_at=last.resume_at if last else None,
     )
+
+
+def _ours_is_gone(held: Held) -> bool:
+    """A field of ours that saving the settings creates again."""
+    return held.target.own and held.why is Why.GONE
 
 
 def _due_since(session: Session, portal_id: int) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,15 +11,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from integration.mirror import Company, Contact
+from segments import activity
 from segments.models import BaseTotals, ClientKind, ClientMetrics
+from segments.sales import Rule
 
 BEST = 5
 
 
-def recount(session: Session, portal_id: int) -> None:
+def recount(session: Session, rule: Rule) -> None:
     """Everything from the rows themselves."""
+    portal_id, on = rule.portal_id, activity.today(rule)
     for kind in ClientKind:
-        values = dict(session.execute(_all_sums(portal_id, kind)).mappings().one())
+        values = dict(session.execute(_all_sums(rule, kind, on)).mappings().one())
+        values["active_since"] = rule.active.since(on)
         values["clients"] = _clients(session, portal_id, kind)
         values["best"] = _best(session, portal_id, kind)
         put = insert(BaseTotals).values(portal_id=portal_id, kind=kind.value, **values)
@@ -38,16 +43,19 @@ def recount_clients(session: Session, portal_id: int) -> None:
 
 def move(
     session: Session,
-    portal_id: int,
+    rule: Rule,
     kind: ClientKind,
     gained: Mapping[str, Any],
     touched: Collection[int],
     highest_touched: Collection[int],
 ) -> None:
     """Add what the metrics of the touched clients have gained, and see whether any is among the best now."""
+    portal_id, since = rule.portal_id, rule.active.since(activity.today(rule))
     total = session.get_one(BaseTotals, (portal_id, kind.value), populate_existing=True)
     for name, more in gained.items():
         setattr(total, name, getattr(total, name) + more)
+    if total.active_since != since:  # another window has begun: who was active may be so no more
+        total.active, total.active_since = _active(session, rule, kind), since
     fell = set(total.best).intersection(touched)  # somebody untouched may be better now
     among = None if fell else [*total.best, *highest_touched]
     total.best = _best(session, portal_id, kind, among)
@@ -66,9 +74,29 @@ def sums(rows: sa.FromClause) -> list[sa.Label[Any]]:
     ]
 
 
-def _all_sums(portal_id: int, kind: ClientKind) -> sa.Select[Any]:
+def active(rule: Rule, rows: sa.FromClause, on: date) -> sa.Label[Any]:
+    """The number of active clients among rows of metrics, on a day."""
+    return sa.func.count().filter(activity.is_active(rule, rows.c, on)).label("active")
+
+
+def active_now(session: Session, rule: Rule, kind: ClientKind) -> int:
+    """Clients active today: the number kept while its window lasts, else counted."""
+    total = session.get(BaseTotals, (rule.portal_id, kind.value))
+    if total is not None and total.active_since == rule.active.since(activity.today(rule)):
+        return total.active
+    return _active(session, rule, kind)
+
+
+def _active(session: Session, rule: Rule, kind: ClientKind) -> int:
     rows: Any = ClientMetrics.__table__
-    return sa.select(*sums(rows)).where(rows.c.portal_id == portal_id, rows.c.kind == kind)
+    query = sa.select(active(rule, rows, activity.today(rule)))
+    return session.scalar(query.where(rows.c.portal_id == rule.portal_id, rows.c.kind == kind)) or 0
+
+
+def _all_sums(rule: Rule, kind: ClientKind, on: date) -> sa.Select[Any]:
+    rows: Any = ClientMetrics.__table__
+    query = sa.select(*sums(rows), active(rule, rows, on))
+    return query.where(rows.c.portal_id == rule.portal_id, rows.c.kind == kind)
 
 
 def highest(rows: sa.FromClause) -> sa.Select[Any]:

@@ -1,4 +1,4 @@
-"""Metrics → the portal's own fields: changed values only, in batches, every answer looked at.
+"""Metrics → the fields chosen for them: changed values only, in batches, every answer looked at.
 
 What the portal holds is read from the mirror, so an unchanged second run sends nothing. Writes set
 absolute values and are safe to repeat. Our own change comes back as an event and as a re-read row:
@@ -8,12 +8,12 @@ it equals the mirror and touches no deal, so it starts nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,13 +21,16 @@ from core.clock import utcnow
 from core.database import SessionFactory, transaction
 from integration import echoes, portals
 from integration.bitrix.client import Client
-from integration.bitrix.errors import BitrixError, OperationTimeLimit
-from integration.fields import DEFAULT_FIELDS, METRIC_FIELDS
-from integration.mirror import CustomField
+from integration.bitrix.errors import AccessDenied, BitrixError, OperationTimeLimit
+from integration.rules.health import FIELDS_IGNORED, MISSING_FIELDS
+from segments import writing_rules
 from segments.differences import Change, count, mirror_written, pending
 from segments.models import ClientKind, WritebackRun, WritebackSettings
+from segments.targets import Target
 
 BATCH = 50
+BARRED_AFTER = 4  # batches in a row refused whole: the employee we act as may not write at all
+Turn = Callable[[], AbstractContextManager[bool]]
 _SILENT = {"REGISTER_HISTORY_EVENT": "N", "REGISTER_SONET_EVENT": "N"}
 
 
@@ -46,29 +49,20 @@ class Report:
     wait: float = 0.0
 
 
-class FieldIgnored(Exception):
-    """The portal answered success and kept the old value: the field is gone or of another type."""
+class NoTurn(Exception):
+    """Another process has been writing to the portal for too long."""
 
 
 def settings_of(session: Session, portal_id: int) -> WritebackSettings:
-    """The portal's settings; not stored yet: off, with the default fields."""
+    """The portal's settings; not stored yet: off."""
     stored = session.get(WritebackSettings, portal_id)
-    return stored or WritebackSettings(
-        portal_id=portal_id, enabled=False, fields=list(DEFAULT_FIELDS), proven=[]
-    )
+    return stored or WritebackSettings(portal_id=portal_id, enabled=False, proven=[], ignored=[])
 
 
-def switch(
-    session: Session,
-    portal_id: int,
-    *,
-    enabled: bool,
-    user_id: int | None,
-    codes: list[str] | None = None,
-) -> None:
-    """Turn writing on or off for a portal, and choose its fields."""
+def switch(session: Session, portal_id: int, *, enabled: bool, user_id: int | None) -> None:
+    """Turn writing on or off for a portal; fields that kept their old value are tried again."""
     settings = settings_of(session, portal_id)
-    settings.fields = codes or list(settings.fields)
+    settings.ignored = []
     settings.enabled, settings.changed_by, settings.changed_at = enabled, user_id, utcnow()
     session.add(settings)
     session.flush()
@@ -79,56 +73,54 @@ def last_run(session: Session, portal_id: int) -> WritebackRun | None:
     return session.get(WritebackRun, portal_id)
 
 
-def missing_fields(session: Session, portal_id: int, codes: Collection[str]) -> set[str]:
-    """Codes the portal doesn't have on contacts or on companies, by the mirror's dictionary."""
-    on_both = (
-        sa.select(CustomField.code)
-        .where(
-            CustomField.portal_id == portal_id,
-            CustomField.entity.in_([kind.value for kind in ClientKind]),
-            CustomField.code.in_(codes),
-        )
-        .group_by(CustomField.code)
-        .having(sa.func.count() == len(ClientKind))
-    )
-    return set(codes) - set(session.scalars(on_both))
-
-
 def write_back(
-    sessions: SessionFactory, client: Client, portal_id: int, *, seconds: float = 20.0
+    sessions: SessionFactory,
+    client: Client,
+    portal_id: int,
+    *,
+    turn: Turn,
+    seconds: float = 20.0,
+    only: Mapping[ClientKind, Collection[int]] | None = None,
 ) -> Report:
     """Write differing clients of the portal for some seconds; `more` in the report: not all were.
 
     No transaction is open while the portal is called. A refusal of the whole portal ends in
-    `reason` and, when it passes by itself, in `wait`.
+    `reason` and, when it passes by itself, in `wait`. Batches of two processes take turns, so that
+    neither sends a figure the other has just replaced. `only` these clients: then nothing is
+    remembered as a run, which looks at everybody.
     """
     started = time.monotonic()
     with transaction(sessions) as session:
         settings = settings_of(session, portal_id)
-        asked = [code for code in settings.fields if code in METRIC_FIELDS]
-        absent = missing_fields(session, portal_id, asked)
-        codes = [code for code in asked if code not in absent]
-        report = Report(*count(session, portal_id, codes)) if codes else Report()
-        writing = _Writing(sessions, client, portal_id, report, set(settings.proven))
-    if absent:
-        report.reason = "missing_fields: " + ", ".join(sorted(absent))
+        standing = writing_rules.standing(session, portal_id)
+        targets = list(standing.targets)
+        looks = bool(targets) and only is None
+        report = Report(*count(session, portal_id, targets)) if looks else Report()
+        writing = _Writing(sessions, client, portal_id, report, targets, set(settings.proven))
+    if standing.held:
+        codes = sorted({held.target.code for held in standing.held})
+        report.reason = MISSING_FIELDS + ", ".join(codes)
     try:
-        for kind in ClientKind if codes else ():
-            for changes in _batches(sessions, portal_id, kind, codes):
+        for kind in ClientKind if targets else ():
+            among = None if only is None else only.get(kind, ())
+            for changes in _batches(sessions, portal_id, kind, targets, turn, among):
                 writing.write(changes)
                 report.more = time.monotonic() - started > seconds
                 if report.more or report.wait:
                     break
             if report.more or report.wait:
                 break
-    except (BitrixError, FieldIgnored) as error:
+    except BitrixError as error:
         portals.note(sessions, portal_id, error)
         report.reason = f"{type(error).__name__}: {error}"
         report.wait = (getattr(error, "retry_after", None) or 30.0) if _passes(error) else 0.0
+    except NoTurn:
+        report.wait = 30.0
     report.more = report.more or report.wait > 0
     report.seconds = round(time.monotonic() - started, 3)
-    with transaction(sessions) as session:
-        _remember(session, portal_id, report)
+    if only is None:
+        with transaction(sessions) as session:
+            _remember(session, portal_id, report)
     return report
 
 
@@ -139,15 +131,29 @@ def _passes(error: Exception) -> bool:
 
 
 def _batches(
-    sessions: SessionFactory, portal_id: int, kind: ClientKind, codes: Sequence[str]
+    sessions: SessionFactory,
+    portal_id: int,
+    kind: ClientKind,
+    targets: Sequence[Target],
+    turn: Turn,
+    among: Collection[int] | None,
 ) -> Iterator[list[Change]]:
+    """Each is looked at and, while the caller has it, written in one turn.
+
+    `targets` may lose some of them on the way.
+    """
     after_id = 0
     while True:
-        with transaction(sessions) as session:
-            changes = pending(session, portal_id, kind, codes, after_id=after_id, limit=BATCH)
-        if not changes:
-            return
-        yield changes
+        with turn() as mine:
+            if not mine:
+                raise NoTurn
+            with transaction(sessions) as session:
+                changes = pending(
+                    session, portal_id, kind, targets, after_id=after_id, limit=BATCH, among=among
+                )
+            if not changes:
+                return
+            yield changes
         after_id = changes[-1].client_id
 
 
@@ -159,7 +165,9 @@ class _Writing:
     client: Client
     portal_id: int
     report: Report
+    targets: list[Target]
     proven: set[str]
+    barred: int = 0
 
     def write(self, changes: list[Change]) -> None:
         with transaction(self.sessions) as session:
@@ -172,16 +180,35 @@ class _Writing:
             if portals.state_after(error) is not None:  # it concerns the whole portal
                 raise error
         done = [c for c in changes if answer.results.get(f"u{c.client_id}") is True]
-        fresh = {code for change in done for code in change.new} - self.proven
-        if fresh:
-            _prove(self.client, done, fresh)
-            self.proven |= fresh
+        fresh = {
+            f"{change.kind}.{code}"
+            for change in done
+            for code, value in change.new.items()
+            if value is not None  # an emptied field proves nothing
+        } - self.proven
+        ignored = self._not_proven(done, fresh)
+        self.proven |= fresh - ignored
         with transaction(self.sessions) as session:
-            mirror_written(session, self.portal_id, done)
+            mirror_written(session, self.portal_id, [_without(c, ignored) for c in done])
             if fresh:
-                _remember_proven(session, self.portal_id, self.proven)
+                _remember_proof(session, self.portal_id, self.proven, ignored)
         self.report.written += len(done)
         self._count_failures(list(answer.errors.values()), len(changes) - len(done))
+        self._stop_if_barred(list(answer.errors.values()), len(changes))
+
+    def _stop_if_barred(self, errors: list[BitrixError], sent: int) -> None:
+        refused = [error for error in errors if isinstance(error, AccessDenied)]
+        self.barred = self.barred + 1 if len(refused) == sent else 0
+        if self.barred == BARRED_AFTER:
+            raise refused[0]
+
+    def _not_proven(self, done: list[Change], fresh: set[str]) -> set[str]:
+        """Fields that kept their old value though the portal answers success: held from now on."""
+        ignored = {place for place in fresh if not _kept(self.client, done, place)}
+        if ignored:
+            self.targets[:] = [t for t in self.targets if t.place not in ignored]
+            self.report.reason = FIELDS_IGNORED + ", ".join(sorted(ignored))
+        return ignored
 
     def _count_failures(self, errors: list[BitrixError], unwritten: int) -> None:
         """A refusal that passes by itself is a reason to wait, not a failure."""
@@ -204,24 +231,37 @@ def _command(change: Change) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _prove(client: Client, done: list[Change], codes: set[str]) -> None:
-    """Read back one client per field: the portal answers success for a field it doesn't have."""
-    for code in sorted(codes):
-        change = next(c for c in done if code in c.new)
-        held = client.call(f"crm.{change.kind}.get", {"id": change.client_id}).result
-        if not _same(held.get(code), change.new[code]):
-            raise FieldIgnored(f"{code} of {change.kind} {change.client_id} kept its old value")
+def _without(change: Change, places: set[str]) -> Change:
+    kept = {k: v for k, v in change.new.items() if f"{change.kind}.{k}" not in places}
+    return replace(change, new=kept)
+
+
+def _kept(client: Client, done: list[Change], place: str) -> bool:
+    """Whether a field holds what was written: the portal answers success for one it doesn't have.
+
+    One card is read back, with a fractional amount if there is any: a field may round.
+    """
+    code = place.partition(".")[2]
+    written = [change for change in done if change.new.get(code) is not None]
+    change = max(written, key=lambda each: _fractional(each.new[code]))
+    held = client.call(f"crm.{change.kind}.get", {"id": change.client_id}).result
+    return _same(held.get(code), change.new[code])
+
+
+def _fractional(value: Any) -> bool:
+    amount = value["amount"] if isinstance(value, dict) else value
+    return isinstance(amount, float) and not amount.is_integer()
 
 
 def _same(held: Any, wanted: Any) -> bool:
-    if wanted is None:
-        return held in (None, "", False, [])
-    if isinstance(wanted, dict):
-        amount, _, currency = str(held or "").partition("|")
-        try:
+    try:
+        if isinstance(wanted, dict):
+            amount, _, currency = str(held or "").partition("|")
             return float(amount) == float(wanted["amount"]) and currency == wanted["currency"]
-        except ValueError:
-            return False
+        if isinstance(wanted, int | float):
+            return float(held) == float(wanted)
+    except (TypeError, ValueError):
+        return False
     return str(held or "").startswith(str(wanted))
 
 
@@ -234,12 +274,10 @@ def _literal(value: Any) -> str:
     return str(value)
 
 
-def _remember_proven(session: Session, portal_id: int, codes: set[str]) -> None:
-    session.execute(
-        sa.update(WritebackSettings)
-        .where(WritebackSettings.portal_id == portal_id)
-        .values(proven=sorted(codes))
-    )
+def _remember_proof(session: Session, portal_id: int, proven: set[str], ignored: set[str]) -> None:
+    settings = session.get_one(WritebackSettings, portal_id, populate_existing=True)
+    settings.proven = sorted(proven - ignored)
+    settings.ignored = sorted({*settings.ignored, *ignored})
 
 
 def _remember(session: Session, portal_id: int, report: Report) -> None:

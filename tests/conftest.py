@@ -15,6 +15,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -26,14 +27,16 @@ from alembic import command
 from alembic.config import Config
 from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
-from support.portal import DemoPortal, demo_portal_process
+from support import tables
 
-from core import embedded
+from core import embedded, log
 from core.config import Settings
-from core.database import Base, SessionFactory, make_engine
+from core.database import SessionFactory, make_engine
+from demo.portal.process import DemoPortal, demo_portal
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = 6
+TINY = {"seed": 1, "sizes": "tiny", "dirty": True}
 ENCRYPTION_KEY = "dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0zMmJ5dGU="
 
 
@@ -127,9 +130,7 @@ def session(sessions: SessionFactory) -> Iterator[Session]:
 def live_sessions(database: sa.Engine) -> Iterator[SessionFactory]:
     """Sessions that commit for every process to see; all tables are emptied afterwards."""
     yield sessionmaker(database, expire_on_commit=False)
-    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    with database.begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    tables.empty(database)
 
 
 @pytest.fixture
@@ -143,21 +144,30 @@ def redis_url(settings: Settings) -> str:
 @pytest.fixture(scope="session")
 def portal_process() -> Iterator[DemoPortal]:
     """One demo portal for the whole run: tiny data, seed 1, limits off."""
-    with demo_portal_process("--limits", "off") as portal:
+    with demo_portal("--sizes", "tiny", "--limits", "off") as portal:
         yield portal
 
 
 @pytest.fixture(scope="session")
 def neighbour_process() -> Iterator[DemoPortal]:
     """A second demo portal with other people and deals: somebody else's."""
-    with demo_portal_process("--limits", "off", seed=2) as portal:
+    with demo_portal("--sizes", "tiny", "--limits", "off", "--seed", "2") as portal:
         yield portal
+
+
+_hours: set[str] = set()  # the data counts back from the full hour
 
 
 @pytest.fixture
 def portal(portal_process: DemoPortal) -> DemoPortal:
-    """The demo portal as it was at its start (see support/portal.py for what it can be told)."""
-    portal_process.control("reset", {"seed": 1, "sizes": "tiny", "dirty": True})
+    """The demo portal as it was at its start (see demo/portal/process.py for what it can be told)."""
+    start = {"name": f"start {time.time() // 3600:.0f}"}
+    if start["name"] in _hours:
+        portal_process.control("restore", start)
+    else:
+        portal_process.control("reset", TINY)
+        portal_process.control("save", start)
+        _hours.add(start["name"])
     return portal_process
 
 
@@ -188,12 +198,22 @@ def browser(browser_process):
     browser_process.fresh()  # a page left open would go on drawing and polling beside other tests
 
 
+@pytest.fixture(scope="session")
+def installation(
+    settings: Settings, database: sa.Engine, portal_process: DemoPortal
+) -> Iterator[object]:
+    """The application installed on the demo portal for real, by the first test that needs it."""
+    from support.installation import Installation
+
+    found = Installation(settings, database, portal_process, TINY)
+    yield found
+    found.close()
+
+
 @pytest.fixture
 def world(
-    settings: Settings, portal: DemoPortal, redis_url: str, live_sessions: SessionFactory
+    installation, portal: DemoPortal, redis_url: str, live_sessions: SessionFactory
 ) -> Iterator[object]:
-    """The application installed on the demo portal (see support/world.py)."""
-    from support.world import world as made
-
-    with made(settings, portal) as found:
-        yield found
+    """The application just installed on the demo portal (see support/world.py)."""
+    yield installation.world()
+    log.configure("WARNING")

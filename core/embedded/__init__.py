@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.config import Settings
+from core.embedded import process
 from core.embedded.errors import EmbeddedError
 from core.embedded.place import settle
 from core.embedded.postgres import Postgres
@@ -116,6 +117,7 @@ def _stop(data_dir: Path) -> None:
     postgres, redis = _servers(data_dir)
     postgres.stop()
     redis.stop()
+    process.reap()
     log.info("embedded servers stopped")
 
 

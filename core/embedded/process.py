@@ -56,7 +56,7 @@ def is_alive(pid: int | None, folder: Path) -> bool:
 
     The pid alone proves nothing: it may be a zombie nobody reaps, or reused after a reboot.
     """
-    _reap()
+    reap()
     if pid is None:
         return False
     if _PROC.joinpath("self").exists():
@@ -70,7 +70,7 @@ def is_alive(pid: int | None, folder: Path) -> bool:
 
 def members(folder: Path) -> list[int]:
     """The live processes that work in the folder: a server, and what a killed one left."""
-    _reap()
+    reap()
     return [int(entry.name) for entry in _PROC.glob("[0-9]*") if _works_in(entry, folder)]
 
 
@@ -85,7 +85,8 @@ def stop(pid: int, folder: Path, *, how: signal.Signals, seconds: float) -> bool
     return True
 
 
-def _reap() -> None:
+def reap() -> None:
+    """Take note of servers of ours that have ended, or Python warns of them at exit."""
     _started[:] = [process for process in _started if process.poll() is None]
 
 

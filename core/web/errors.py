@@ -32,7 +32,7 @@ class Trouble:
 def register(app: Flask) -> None:
     """Show our own pages for every error of `app`."""
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(ServiceError, service_error)
     app.register_error_handler(ConfigError, _config_error)
     app.register_error_handler(Exception, _unexpected)
 
@@ -104,7 +104,8 @@ def _broken(status: int = 500) -> Trouble:
     )
 
 
-def _service_error(error: ServiceError) -> Response:
+def service_error(error: ServiceError) -> Response:
+    """A service we need failed: whether it is worth trying again."""
     log.warning("outside service failed: %s: %s", type(error).__name__, error.detail)
     if error.retryable:
         text = _(

@@ -30,7 +30,10 @@ class SessionExpired(SessionInvalid):
 
 @dataclass(frozen=True)
 class Viewer:
-    """A portal user in front of one of our pages, and where the page is shown."""
+    """A portal user in front of one of our pages, and where the page is shown.
+
+    `clients`: whose figures the viewer was proved to be allowed to see there, as kind:id.
+    """
 
     portal_id: int
     user_id: int
@@ -39,6 +42,7 @@ class Viewer:
     placement: str
     entity_id: int | None
     expires_at: datetime
+    clients: tuple[str, ...] = ()
 
 
 def issue(secret_key: str, viewer: Viewer, now: datetime | None = None) -> str:
@@ -77,7 +81,8 @@ def _read(secret_key: str, token: str, now: datetime) -> tuple[Viewer, datetime]
         facts: dict[str, Any] = _serializer(secret_key).loads(token)
         seen_at = datetime.fromtimestamp(facts.pop("seen_at"), UTC)
         expires_at = datetime.fromtimestamp(facts.pop("expires_at"), UTC)
-        viewer = Viewer(**facts, expires_at=expires_at)
+        clients = tuple(facts.pop("clients"))
+        viewer = Viewer(**facts, expires_at=expires_at, clients=clients)
     except (BadSignature, TypeError, KeyError, AttributeError) as error:
         raise SessionInvalid("not a session token") from error
     if now >= expires_at or now - seen_at >= IDLE:

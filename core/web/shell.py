@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,20 +25,34 @@ _FOREVER = "public, max-age=31536000, immutable"
 blueprint = Blueprint("shell", __name__, template_folder="templates")
 
 
+@dataclass(frozen=True)
+class Notice:
+    """What stands above a page. `action`: the button; it leads to `href`, or proves the viewer anew."""
+
+    title: str
+    text: str = ""
+    tone: str = "info"
+    action: str = ""
+    href: str = ""
+
+
 def register(
     app: Flask,
     settings: Settings,
     *,
     recheck: Recheck | None = None,
     renewal_endpoint: str | None = None,
+    standing: Callable[[Viewer], Notice | None] | None = None,
 ) -> None:
     """Call last in the composition root: a route without an access rule stops the start.
 
     Make the application with `Flask(__name__, static_folder=None)`: static files are served here.
     `recheck`: see guard.register. `renewal_endpoint`: a frame entry that pages post a fresh user
-    token to when their session is over; it calls `open_session` and answers 204.
+    token to when their session is over; it calls `open_session` and answers 204. `standing`: what
+    every page says to its viewer above its content, if anything.
     """
     app.extensions["session_renewal"] = renewal_endpoint
+    app.extensions["standing"] = standing
     app.secret_key = settings.secret_key
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     i18n.register(app)
@@ -84,7 +100,14 @@ def _page_facts() -> dict[str, object]:
         "session_renewal": url_for(renewal) if renewal else None,
         "base": "fragment.html" if wants_fragment() else "layout.html",
         "viewer": g.get("viewer"),
+        "page_standing": _standing,
     }
+
+
+def _standing() -> Notice | None:
+    """Asked for by the layout, so only whole pages pay for it."""
+    standing, viewer = current_app.extensions["standing"], g.get("viewer")
+    return standing(viewer) if standing and viewer else None
 
 
 def _changed(filename: str) -> int:

@@ -61,6 +61,11 @@ def _catalogue() -> NullTranslations:
     return get_translations() if spoken is None else _translations(spoken)
 
 
+def N_(message: str) -> str:  # noqa: N802 - the name message extractors know
+    """Mark a message that is put into the viewer's language later, where it is shown."""
+    return message
+
+
 def gettext(message: str, **values: Any) -> str:
     """The message in the viewer's language, with `%(name)s` filled in."""
     text: str = _catalogue().gettext(message)

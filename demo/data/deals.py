@@ -15,6 +15,7 @@ from demo.data.draws import DAY
 from demo.data.fields import Filler
 from demo.data.marks import mark
 from demo.data.plan import Plan
+from demo.data.products import ProductRows
 from demo.data.staff import USERS, owner
 
 Row = dict[str, Any]
@@ -47,6 +48,7 @@ class Deals:
         ]
         self.dates: dict[int, date] = {}
         self.bought: set[int] = set()
+        self.products = ProductRows(plan.seed)
 
     def day(self, seconds: int) -> date:
         """Return the portal's calendar day of a moment."""
@@ -96,6 +98,8 @@ class Deals:
         if 0.4 < draw < 0.43:
             row["ORIGINATOR_ID"], row["ORIGIN_ID"] = "1C", f"ЗК-{number:08}"
         self.filler.fill(row, deal.trade)
+        if sold := self.products.of(deal):
+            row["PRODUCT_ROWS"] = sold
         return row
 
     def _title(self, deal: Deal) -> str:

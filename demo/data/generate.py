@@ -4,7 +4,8 @@ Rows are dicts of classic field codes to native values, with only what differs f
 defaults: no empty fields, no 'N' flags, no zero amounts of tax. Small tables carry the keys their
 REST methods answer with, plus what the portal needs itself: users have ADMIN ('Y'/'N') and
 CRM_RIGHTS ('A' all, 'D' department, 'S' own, '' none), pipelines ENTITY_TYPE_ID, stage history
-ENTITY_TYPE_ID (1 lead, 2 deal). A boolean custom field holds True or False.
+ENTITY_TYPE_ID (1 lead, 2 deal). A boolean custom field holds True or False. A deal carries its product
+rows in PRODUCT_ROWS; their ids follow from the deal's and the row's number N.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from demo.data import activities, clients, deals, dictionaries, fields, history, leads, staff
+from demo.data import (
+    activities,
+    clients,
+    deals,
+    dictionaries,
+    fields,
+    history,
+    leads,
+    products,
+    staff,
+)
 from demo.data.plan import Plan
 from demo.data.sizes import Sizes
 
@@ -22,6 +33,7 @@ Row = dict[str, Any]
 # In the order a store should load them: what is referred to comes first.
 TABLES = (
     *("department", "user", "currency", "category", "status", "userfield"),
+    *("catalog", "section", "product"),
     *("company", "contact", "lead", "deal", "stagehistory", "activity"),
 )
 
@@ -39,6 +51,9 @@ class Dataset:
             "category": dictionaries.categories,
             "status": dictionaries.statuses,
             "userfield": fields.userfields,
+            "catalog": products.catalogs,
+            "section": products.sections,
+            "product": lambda: products.products(now),
             "company": lambda: clients.companies(plan),
             "contact": lambda: clients.Contacts(plan).rows(),
             "lead": lambda: leads.Leads(plan).rows(),

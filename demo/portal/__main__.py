@@ -10,6 +10,7 @@ import json
 import signal
 from pathlib import Path
 
+from demo.data.sizes import PRESETS
 from demo.portal import filling, server
 from demo.portal.limits import LICENSES, PROFILES
 from demo.portal.state import Portal
@@ -21,9 +22,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8899, help="0 = two free ports")
     parser.add_argument("--port-file", type=Path, help="write both addresses here when ready")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sizes", choices=["tiny", "small", "demo", "large"], default="demo")
+    parser.add_argument("--sizes", choices=list(PRESETS), default="demo")
     parser.add_argument("--contacts", type=int)
     parser.add_argument("--deals", type=int)
+    parser.add_argument("--copies", type=int, help="the data so many times over, under other ids")
     parser.add_argument("--clean", action="store_true", help="no rows with hostile texts")
     parser.add_argument("--limits", choices=sorted(PROFILES), default="off")
     parser.add_argument("--domain", help="the name the portal gives itself, host:port")
@@ -38,6 +40,7 @@ async def main(options: argparse.Namespace) -> None:
         sizes=options.sizes,
         contacts=options.contacts,
         deals=options.deals,
+        copies=options.copies,
         dirty=not options.clean,
     )
     ports = server.choose_ports(options.port)

@@ -50,6 +50,8 @@ def by_token(portal: Portal, access: str) -> Caller:
     if token.expires <= portal.timestamp():
         raise ApiError(401, "expired_token", "The access token provided has expired.")
     _require_active(portal, token.user_id)
+    if token.user_id in portal.options.barred_users:
+        raise ApiError(403, "user_access_error", "The user does not have access to the application")
     return Caller(token.user_id, app, frozenset(app.scopes), f"app:{app.client_id}")
 
 
@@ -84,6 +86,10 @@ def require_scope(scopes: frozenset[str], method: Method) -> None:
 
 
 def _require_active(portal: Portal, user_id: int) -> None:
+    if portal.options.closed:
+        raise ApiError(500, "PORTAL_DELETED", "Portal was deleted")
+    if portal.options.rest_disabled:
+        raise ApiError(403, "ACCESS_DENIED", "REST is available only on commercial plans.")
     if portal.options.payment_required:
         raise ApiError(401, "PAYMENT_REQUIRED", "Payment required")
     if portal.user(user_id) is None:

@@ -176,6 +176,8 @@ def add_control(app: web.Application, portal: Portal, wish: Wish) -> None:
         ("POST", f"{one}/uninstall", control.uninstall),
         ("POST", "/webhooks", control.webhook),
         ("POST", "/reset", data.reset),
+        ("POST", "/save", data.save),
+        ("POST", "/restore", data.restore),
         ("GET", "/rows/{table}", data.rows),
         ("POST", "/mutate", data.mutate),
         ("GET", "/truth", data.truth),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from demo.data import truth
 from demo.portal.filling import Wish, filled_store
 from demo.portal.mutations import mutate
+from demo.portal.snapshots import Snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
     from demo.portal.state import Portal
@@ -25,12 +30,26 @@ class DataControl:
     def __init__(self, portal: Portal, wish: Wish) -> None:
         self.portal = portal
         self.wish = wish
+        self.snapshots = Snapshots(portal)
+        self.wishes: dict[str, Wish] = {}
 
     async def reset(self, _request: web.Request, body: Body) -> Any:
-        """POST /control/reset {seed, sizes | contacts, deals, keep_apps}: other data, no faults."""
+        """POST /control/reset {seed, sizes | contacts, deals, copies, keep_apps}: other data, no faults."""
         self.wish = Wish.of(body, self.wish)
         self.portal.reset(filled_store(self.wish), keep_apps=bool(body.get("keep_apps")))
         return {name: len(table) for name, table in self.portal.store.tables.items()}
+
+    async def save(self, _request: web.Request, body: Body) -> Any:
+        """POST /control/save {name}: remember everything as it is."""
+        self.snapshots.save(body["name"])
+        self.wishes[body["name"]] = self.wish
+        return body
+
+    async def restore(self, _request: web.Request, body: Body) -> Any:
+        """POST /control/restore {name}: everything as it was saved; events on their way are dropped."""
+        self.snapshots.restore(body["name"])
+        self.wish = self.wishes[body["name"]]
+        return body
 
     async def rows(self, request: web.Request, _body: Body) -> Any:
         """GET /control/rows/<table>?ids=1,2&after=0&limit=1000: canonical rows."""
@@ -39,8 +58,8 @@ class DataControl:
             found = [table.get(int(part)) for part in request.query["ids"].split(",") if part]
             return [row for row in found if row is not None]
         after, limit = int(request.query.get("after", 0)), int(request.query.get("limit", ROWS))
-        chosen = [i for i in table.ids() if i > after][:limit]
-        return [table.get(i) for i in chosen]
+        first, _ = table.span(after, None)
+        return [table.get(i) for i in table.ids()[first : first + limit]]
 
     async def mutate(self, _request: web.Request, body: Body) -> Any:
         """POST /control/mutate; a list of orders is carried out in turn."""
@@ -49,12 +68,21 @@ class DataControl:
         return done if "orders" in body else done[0]
 
     async def truth(self, request: web.Request, _body: Body) -> Any:
-        """GET /control/truth?categories=0,1&date_source=&multi_contact=&time_zone=: from rows."""
+        """GET /control/truth?categories=0,1&date_source=&…: from rows, by a rule's fields as text."""
         wanted: Body = dict(request.query)
         if "categories" in wanted:
             listed = wanted.pop("categories")
             chosen = None if listed == "all" else frozenset(map(int, listed.split(",")))
             wanted["categories"] = chosen
+        if "percents" in wanted:
+            pairs = (pair.split(":") for pair in wanted.pop("percents").split(","))
+            wanted["percents"] = {int(key): Decimal(text) for key, text in pairs}
+        readers: dict[str, Callable[[str], Any]] = {
+            "percent": Decimal,
+            "active_sales": int,
+            "active_since": date.fromisoformat,
+        }
+        wanted |= {name: read(wanted[name]) for name, read in readers.items() if name in wanted}
         tables = {name: iter(table) for name, table in self.portal.store.tables.items()}
         found = truth.of_tables(tables, truth.Rule(**wanted))
         return {

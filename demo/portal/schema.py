@@ -122,6 +122,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 TABLES = (
     *COLUMNS,
     *("user", "status", "category", "currency", "userfield", "department"),
+    *("catalog", "section", "product"),
 )
 
 

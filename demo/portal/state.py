@@ -82,6 +82,12 @@ class Options:
     sleep: bool = False  # really spend the simulated seconds
     wall_clock: float = 0.0  # requests of more simulated seconds die with an HTML 504; 0 = never
     payment_required: bool = False  # OAuth and REST refuse everything: the portal is not paid
+    rest_disabled: bool = False  # the plan has no REST for applications
+    closed: bool = False  # the portal has been deleted
+    barred_users: tuple[
+        int, ...
+    ] = ()  # employees an administrator keeps from using the application
+    merge_tells: bool = True  # False: a merge brings no event about the deletion of the losers
     old_frame: bool = False  # frame posts without SERVER_ENDPOINT, APPLICATION_TOKEN and _SCOPE
     refresh_scope_app: bool = False  # token answers say scope "app", as boxes do
     # events

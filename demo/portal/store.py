@@ -64,15 +64,19 @@ class Store:
     def next_multifield_id(self) -> int:
         """A number for a new phone, e-mail or other multifield value."""
         if not self.multifield_id:
-            readers = [
-                (table, table.getter(field))
-                for table in (self.tables[name] for name in ("lead", "contact", "company"))
-                for field in MULTIFIELDS
-            ]
-            values = (v for table, read in readers for row in table.rows() for v in read(row) or ())
-            self.multifield_id = max((value["ID"] for value in values), default=0)
+            self.multifield_id = self.last_multifield_id()
         self.multifield_id += 1
         return self.multifield_id
+
+    def last_multifield_id(self) -> int:
+        """The greatest number of a multifield value in use; looks at every one."""
+        readers = [
+            (table, table.getter(field))
+            for table in (self.tables[name] for name in ("lead", "contact", "company"))
+            for field in MULTIFIELDS
+        ]
+        values = (v for table, read in readers for row in table.rows() for v in read(row) or ())
+        return max((value["ID"] for value in values), default=0)
 
     def base_currency(self) -> str:
         """The code of the currency all rates are given in."""

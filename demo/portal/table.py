@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from demo.portal.copies import Copies, Retelling
+from demo.portal.moments import Timeline
 from demo.portal.schema import ENTITIES, MULTIFIELDS
 
 if TYPE_CHECKING:
@@ -25,28 +27,9 @@ Index = dict[Any, list[int]]
 
 _SHARED_VALUES = 1 << 17
 _CACHED_SELECTS = 16
-_CACHED_ROWS = 200_000
-_SPARE_MOMENTS = 1000
+_CACHED_ROWS = 50_000
 _AS_IT_IS = frozenset({type(None), int, bool, dict})
 _LISTS = frozenset({list, tuple})
-
-
-class Timeline:
-    """Ids in the order of a moment; changed rows are added again, old entries stay until rebuilt."""
-
-    def __init__(self) -> None:
-        self._moments = array("d")
-        self.ids = array("q")
-
-    def add(self, moment: datetime, row_id: int) -> None:
-        """Note the moment of a row."""
-        at = bisect_right(self._moments, moment.timestamp())
-        self._moments.insert(at, moment.timestamp())
-        self.ids.insert(at, row_id)
-
-    def after(self, moment: datetime) -> Sequence[int]:
-        """Ids noted at or after a moment."""
-        return self.ids[bisect_left(self._moments, moment.timestamp()) :]
 
 
 class Table:
@@ -59,11 +42,14 @@ class Table:
         self.last_id = 0
         self._position = {column: number for number, column in enumerate(self.columns)}
         self._ids = array("q")
-        self._rows: list[Row] = []
+        self._rows: list[Row] | Copies = []
         self._shared: dict[Any, Any] = {}
         self._indexes: dict[str, Index] = {}
         self._timelines: dict[str, Timeline] = {}
         self._encoded: dict[Hashable, dict[int, orjson.Fragment]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_encoded": {}}  # encoded rows cannot be pickled
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -79,7 +65,7 @@ class Table:
         """All ids, ascending; the live array, not a copy."""
         return self._ids
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> list[Row] | Copies:
         """All packed rows, in the order of `ids()`."""
         return self._rows
 
@@ -110,7 +96,7 @@ class Table:
     def load(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add many rows at once; equal values are shared between them."""
         packed = sorted(map(self._pack, rows), key=lambda pair: pair[0])
-        if packed and packed[0][0] > self.last_id:
+        if packed and packed[0][0] > self.last_id and isinstance(self._rows, list):
             self._ids.extend(row_id for row_id, _ in packed)
             self._rows.extend(row for _, row in packed)
         else:
@@ -118,6 +104,17 @@ class Table:
                 self._place(row_id, row)
         self.last_id = self._ids[-1] if self._ids else 0
         self._shared = {}
+        self._indexes.clear()
+        self._timelines.clear()
+        self.version += 1
+
+    def repeat(self, copies: int, retelling: Retelling) -> None:
+        """Hold the loaded rows, whose ids go from 1 without a gap, so many times over."""
+        if not isinstance(self._rows, list) or self.last_id != len(self):
+            raise ValueError(f"{self.name}: not a block of rows")
+        self._ids.extend(range(self.last_id + 1, self.last_id * copies + 1))
+        self._rows = Copies(self._rows, self._ids, copies, retelling)
+        self.last_id = len(self)
         self._indexes.clear()
         self._timelines.clear()
         self.version += 1
@@ -131,7 +128,7 @@ class Table:
         self._place(row_id, packed)
         self.last_id = max(self.last_id, row_id)
         for column, index in self._indexes.items():
-            self._index_row(index, column, packed, row_id)
+            _index(index, self.getter(column)(packed), row_id)
         self._note_times(packed, row_id)
         self.version += 1
         return row_id
@@ -151,8 +148,8 @@ class Table:
         for column, index in self._indexes.items():
             read = self.getter(column)
             if read(old) != read(new):
-                self._unindex_row(index, column, old, row_id)
-                self._index_row(index, column, new, row_id)
+                _unindex(index, read(old), row_id)
+                _index(index, read(new), row_id)
         self._note_times(new, row_id)
         self.touch(row_id)
 
@@ -164,7 +161,7 @@ class Table:
         row = self._rows.pop(at)
         del self._ids[at]
         for column, index in self._indexes.items():
-            self._unindex_row(index, column, row, row_id)
+            _unindex(index, self.getter(column)(row), row_id)
         self.touch(row_id)
 
     def touch(self, row_id: int) -> None:
@@ -182,32 +179,40 @@ class Table:
         index = self._indexes.get(column)
         if index is None:
             index = self._indexes[column] = {}
-            for row_id, row in zip(self._ids, self._rows, strict=True):
-                self._index_row(index, column, row, row_id)
+            for row_id, value in self._column(column):
+                _index(index, value, row_id)
         return index
 
     def since(self, column: str, moment: datetime) -> Sequence[int]:
         """Ids of rows whose column is at or after a moment, and maybe some that no longer are."""
         line = self._timelines.get(column)
-        if line is None or len(line.ids) > 2 * len(self) + _SPARE_MOMENTS:
-            line = self._timelines[column] = Timeline()
-            read = self.getter(column)
-            pairs = ((read(row), row_id) for row_id, row in zip(self._ids, self._rows, strict=True))
-            for at, row_id in sorted((at, row_id) for at, row_id in pairs if at is not None):
-                line.add(at, row_id)
+        if line is None or line.outgrown(len(self)):
+            line = self._timelines[column] = Timeline(self._by_moment(self.getter(column)))
         return line.after(moment)
 
     def encoded(self, key: Hashable) -> dict[int, orjson.Fragment]:
         """The cache of rows already encoded one way: id -> JSON."""
+        if sum(map(len, self._encoded.values())) > _CACHED_ROWS:
+            self._encoded.clear()
         cache = self._encoded.pop(key, None)
         if cache is None:
             cache = {}
             while len(self._encoded) >= _CACHED_SELECTS:
                 del self._encoded[next(iter(self._encoded))]
-        elif len(cache) > _CACHED_ROWS:
-            cache.clear()
         self._encoded[key] = cache
         return cache
+
+    def _column(self, column: str) -> Iterable[tuple[int, Any]]:
+        read = self.getter(column)
+        if isinstance(self._rows, Copies):
+            return self._rows.column(read, self._position.get(column, -1))
+        return zip(self._ids, map(read, self._rows), strict=True)
+
+    def _by_moment(self, read: Getter) -> Iterable[tuple[datetime, int]]:
+        if isinstance(self._rows, Copies):
+            return self._rows.by_moment(read)
+        pairs = ((read(row), row_id) for row_id, row in zip(self._ids, self._rows, strict=True))
+        return sorted((at, row_id) for at, row_id in pairs if at is not None)
 
     def _place(self, row_id: int, row: Row) -> None:
         if _found(self._ids, row_id):
@@ -239,25 +244,11 @@ class Table:
         pairs = [*zip(self.columns, row, strict=False), *(row[-1] or {}).items()]
         return {key: list(v) if type(v) is tuple else v for key, v in pairs}
 
-    def _index_row(self, index: Index, column: str, row: Row, row_id: int) -> None:
-        for value in _each(self.getter(column)(row)):
-            ids = index.setdefault(value, [])
-            if not ids or ids[-1] < row_id:
-                ids.append(row_id)
-            elif not _found(ids, row_id):
-                insort(ids, row_id)
-
     def _note_times(self, row: Row, row_id: int) -> None:
         for column, line in self._timelines.items():
             at = self.getter(column)(row)
             if at is not None:
                 line.add(at, row_id)
-
-    def _unindex_row(self, index: Index, column: str, row: Row, row_id: int) -> None:
-        for value in _each(self.getter(column)(row)):
-            ids = index.get(value, [])
-            if _found(ids, row_id):
-                del ids[bisect_left(ids, row_id)]
 
 
 def derive(name: str, row: dict[str, Any]) -> None:
@@ -281,6 +272,22 @@ def _first_of(row: dict[str, Any], many: str, one: str) -> None:
         row[one] = ids[0]
     elif not ids:
         row[one] = row.get(one) and 0
+
+
+def _index(index: Index, value: Any, row_id: int) -> None:
+    for one in _each(value):
+        ids = index.setdefault(one, [])
+        if not ids or ids[-1] < row_id:
+            ids.append(row_id)
+        elif not _found(ids, row_id):
+            insort(ids, row_id)
+
+
+def _unindex(index: Index, value: Any, row_id: int) -> None:
+    for one in _each(value):
+        ids = index.get(one, [])
+        if _found(ids, row_id):
+            del ids[bisect_left(ids, row_id)]
 
 
 def _found(ids: Sequence[int], row_id: int) -> bool:

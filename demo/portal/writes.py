@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from demo.portal import products
 from demo.portal.schema import COMPANY, CONTACT, DEAL, LEAD, MULTIFIELDS, Entity
 from demo.portal.values import to_int
 
@@ -77,6 +78,8 @@ def change(ctx: Context, entity: Entity, row_id: int, values: dict[str, Any]) ->
     if before is None:
         raise KeyError(row_id)
     changes = {**values, "DATE_MODIFY": second(ctx), "MODIFY_BY_ID": ctx.user_id}
+    if entity is DEAL:
+        changes |= products.consequences(before, values)
     after = {**before, **changes}
     moved = _move(ctx, entity, before, after, changes)
     companies = tuple(before.get("COMPANY_IDS") or ()) if entity is CONTACT else ()
@@ -96,7 +99,7 @@ def change(ctx: Context, entity: Entity, row_id: int, values: dict[str, Any]) ->
         _publish(ctx, entity.event("update"), {"ID": row_id})
 
 
-def remove(ctx: Context, entity: Entity, row_id: int) -> None:
+def remove(ctx: Context, entity: Entity, row_id: int, *, tell: bool = True) -> None:
     """Delete an item, loosen what was linked to it, announce it."""
     store = ctx.portal.store
     row = store.tables[entity.name].get(row_id) or {}
@@ -105,7 +108,8 @@ def remove(ctx: Context, entity: Entity, row_id: int) -> None:
     store.tables[entity.name].delete(row_id)
     for company in row.get("COMPANY_IDS") or () if entity is CONTACT else ():
         store.tables["company"].touch(company)
-    _publish(ctx, entity.event("delete"), {"ID": row_id})
+    if tell:
+        _publish(ctx, entity.event("delete"), {"ID": row_id})
 
 
 def merge(ctx: Context, entity: Entity, winner: int, losers: Iterable[int]) -> list[int]:
@@ -124,7 +128,7 @@ def merge(ctx: Context, entity: Entity, winner: int, losers: Iterable[int]) -> l
             owner = store.tables["activity"].get(activity) or {}
             if owner.get("OWNER_TYPE_ID") == entity.type_id:
                 store.tables["activity"].update(activity, {"OWNER_ID": winner})
-        remove(ctx, entity, loser)
+        remove(ctx, entity, loser, tell=ctx.portal.options.merge_tells)
         gone.append(loser)
     return gone
 

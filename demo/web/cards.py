@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from demo.portal import products
 from demo.portal.api import ApiError
 from demo.portal.schema import ENTITIES, Field
 from demo.web import present, stages, timeline
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from demo.portal.api import Context
     from demo.portal.state import Portal
 
+PRODUCTS = "Товары"
 RELATED_TABS = {"contact": ("deal",), "company": ("deal", "contact")}
 
 
@@ -106,7 +108,7 @@ def _sections(portal: Portal, entity: str, row: dict[str, Any]) -> list[dict[str
     groups.append((CUSTOM, custom))
     has_figures = any(row.get(field.name) not in (None, "") for field in calculated)
     groups.insert(0 if has_figures else len(groups), (CALCULATED, calculated))
-    return [
+    shown = [
         {
             "title": title,
             "figures": title == CALCULATED,
@@ -115,6 +117,24 @@ def _sections(portal: Portal, entity: str, row: dict[str, Any]) -> list[dict[str
         for title, fields in groups
         if fields
     ]
+    if sold := products.whole(portal.store, row) if entity == "deal" else []:
+        lines = [_product(line, row.get("CURRENCY_ID")) for line in sold]
+        shown.insert(1, {"title": PRODUCTS, "figures": False, "fields": lines})
+    return shown
+
+
+def _product(line: dict[str, Any], currency: str | None) -> dict[str, Any]:
+    pieces = f"{present.number(line['QUANTITY'])} {line['MEASURE_NAME']}"
+    amount = present.money(line["PRICE"] * line["QUANTITY"], currency)
+    return {
+        "name": f"PRODUCT_ROW_{line['ID']}",
+        "label": line["PRODUCT_NAME"],
+        "text": f"{pieces} × {present.money(line['PRICE'], currency)} = {amount}",
+        "links": [],
+        "type": "string",
+        "editable": False,
+        "multiple": False,
+    }
 
 
 def _view(portal: Portal, field: Field, row: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,14 @@ class AuthDead(BitrixError):
     """The tokens will not work again: an administrator has to open the application."""
 
 
+class UserDismissed(AuthDead):
+    """The employee whose token this is has been dismissed."""
+
+
+class UserBarred(AuthDead):
+    """An administrator let only certain employees use the application; this one is not among them."""
+
+
 class WrongClient(AuthDead):
     """The OAuth server does not accept the application's id or secret."""
 
@@ -190,7 +198,9 @@ _TABLE = (
     _row(Overloaded, "OVERLOAD_LIMIT"),
     _row(TokenExpired, "EXPIRED_TOKEN"),
     _row(WrongClient, "WRONG_CLIENT INVALID_CLIENT"),
-    _row(AuthDead, "INVALID_GRANT NO_AUTH_FOUND INVALID_TOKEN AUTHORIZATION_ERROR"),
+    _row(UserDismissed, "AUTHORIZATION_ERROR"),
+    _row(UserBarred, "USER_ACCESS_ERROR"),
+    _row(AuthDead, "INVALID_GRANT NO_AUTH_FOUND INVALID_TOKEN"),
     _row(NotInstalled, "NOT_INSTALLED ERROR_OAUTH APPLICATION_NOT_FOUND"),
     _row(PaymentRequired, "PAYMENT_REQUIRED"),
     _row(PortalGone, "PORTAL_DELETED"),
@@ -198,7 +208,7 @@ _TABLE = (
     _row(PlanWithoutRest, "ACCESS_DENIED", text="commercial plan|коммерческ"),
     _row(
         AccessDenied,
-        "ACCESS_DENIED ACCESS_ERROR INVALID_CREDENTIALS USER_ACCESS_ERROR ALLOWED_ONLY_INTRANET_USER "
+        "ACCESS_DENIED ACCESS_ERROR INVALID_CREDENTIALS ALLOWED_ONLY_INTRANET_USER "
         "WRONG_AUTH_TYPE METHOD_CONFIRM_WAITING METHOD_CONFIRM_DENIED UPDATE_DYNAMIC_ITEM_RESTRICTED",
     ),
     _row(MethodNotFound, "ERROR_METHOD_NOT_FOUND METHOD_NOT_FOUND"),

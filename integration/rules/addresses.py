@@ -12,11 +12,10 @@ from email_validator import EmailNotValidError, validate_email
 
 _SEVERAL = re.compile(r"\s*[,;/|\n]\s*")
 _SEVERAL_EMAILS = re.compile(r"[\s,;]+")
-_NOT_DIGITS = re.compile(r"\D+")
-_RUSSIAN = re.compile(r"(?:[78]|(?!810))([3489]\d{9})")  # 8 10 dials abroad
-_PLAIN_PHONE = re.compile(r"\+?[\d\s().\-\u00a0]+")
+_BETWEEN_DIGITS = str.maketrans("", "", " ().-\u00a0")
+_RUSSIAN = re.compile(r"(?:\+?7|8|(?!810))([3489][0-9]{9})")  # 8 10 dials abroad
 _PLAIN_EMAIL = re.compile(
-    r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.))*(?<!\.)@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!arpa|invalid|local|onion)[a-z]{2,63}"
+    r"[a-z0-9](?:\.?[a-z0-9_+-]++)*+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!arpa|invalid|local|onion)[a-z]{2,63}"
 )
 _PLAIN_LOCAL = re.compile(r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.)){0,62}(?<!\.)")
 _PROFILE = re.compile(
@@ -38,17 +37,16 @@ _NO_EMAIL = Normalised(None, "not_an_email")
 
 def phones(typed: str, region: str = "RU") -> list[Normalised]:
     """Every number of a typed value in E.164 (extension dropped); a value may hold several."""
+    if (plain := _plain_russian(typed, region)) is not None:
+        return [plain]
     parts = [part for part in _SEVERAL.split(typed.replace("\x00", "")) if part] or [typed]
-    return [_phone(part, region) for part in parts]
+    return [_plain_russian(part, region) or _parsed_phone(part, region) for part in parts]
 
 
-def _phone(part: str, region: str) -> Normalised:
-    digits = _NOT_DIGITS.sub("", part)
-    if region == "RU" and _PLAIN_PHONE.fullmatch(part) and len(digits) >= 10:
-        russian = _RUSSIAN.fullmatch(digits)
-        if russian and (not part.startswith("+") or (digits[0] == "7" and len(digits) == 11)):
-            return Normalised(f"+7{russian[1]}")
-    return _parsed_phone(part, region)
+def _plain_russian(part: str, region: str) -> Normalised | None:
+    """What nearly every number is, many times faster than the library knows it."""
+    russian = _RUSSIAN.fullmatch(part.translate(_BETWEEN_DIGITS)) if region == "RU" else None
+    return Normalised(f"+7{russian[1]}") if russian else None
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from integration.rules import values
 from integration.rules.values import Misfit
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_SEVERAL = (list, dict)
 _LEFT_OUT = frozenset({"file"})  # download links carry the token of who asked
 
 
@@ -59,7 +60,7 @@ def _typed(raw: Any, declared: FieldType) -> Any:
     if declared.multiple:
         items = raw if isinstance(raw, list) else [raw]
         return [convert(item, declared.code) for item in items if item not in _EMPTY]
-    if isinstance(raw, list | dict):
+    if isinstance(raw, _SEVERAL):
         raise Misfit(f"{declared.code}: several values in a single-value field")
     return convert(raw, declared.code)
 

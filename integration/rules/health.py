@@ -7,6 +7,7 @@ from that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,9 @@ STUCK_AFTER = timedelta(minutes=5)
 FIGURES_LATE_AFTER = timedelta(minutes=15)
 EVENTS_MISSED_AFTER = timedelta(days=3)
 EVENT_MARGIN = timedelta(hours=1)
-MISSING_FIELDS = "missing_fields: "
+MISSING_FIELDS, FIELDS_IGNORED = "missing_fields: ", "FieldIgnored: "
+TOLD_APART = (MISSING_FIELDS, FIELDS_IGNORED)
+_BARRED = re.compile(r"ACCESS_?DENIED|INSUFFICIENT_?SCOPE", re.IGNORECASE)
 _LIMITED = ("OperationTimeLimit", "RateLimited")
 
 
@@ -39,6 +42,10 @@ class Code(StrEnum):
     PORTAL_UNPAID = "portal_unpaid"
     PORTAL_OVERLOADED = "portal_overloaded"
     PORTAL_CLOSED = "portal_closed"
+    PORTAL_SILENT = "portal_silent"
+    INSTALLER_DISMISSED = "installer_dismissed"
+    INSTALLER_BARRED = "installer_barred"
+    KEYS_REFUSED = "keys_refused"
     QUEUE_AWAY = "queue_away"
     PROCESS_SILENT = "process_silent"
     WORK_STUCK = "work_stuck"
@@ -50,9 +57,12 @@ class Code(StrEnum):
     QUARANTINED = "quarantined"
     EVENTS_MISSED = "events_missed"
     FIELDS_MISSING = "fields_missing"
+    TARGETS_LOST = "targets_lost"
+    WRITING_REFUSED = "writing_refused"
     WRITING_FAILED = "writing_failed"
     WRITING_WAITS = "writing_waits"
     FIGURES_LATE = "figures_late"
+    NOTHING_COUNTS = "nothing_counts"
     CHECK_HELD = "check_held"
 
 
@@ -81,11 +91,16 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How computing and writing of the figures stands; `due_since`: since when a recompute is due."""
+    """How computing and writing of the figures stands; `due_since`: since when a recompute is due.
+
+    `missing`: fields of ours the portal lacks; `lost`: fields chosen for figures that can't take them now.
+    """
 
     due_since: datetime | None = None
+    nothing_counts: bool = False
     writing: bool = False
     missing: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     failed: int = 0
     reason: str | None = None
     resume_at: datetime | None = None
@@ -98,6 +113,7 @@ class Facts:
     now: datetime
     state: str
     state_reason: str | None = None
+    state_since: datetime | None = None
     failed_steps: tuple[str, ...] = ()
     installed_at: datetime | None = None
     last_sync_at: datetime | None = None
@@ -117,10 +133,10 @@ class Facts:
 
 def diagnose(facts: Facts) -> list[Problem]:
     """Every problem the facts show, those that need a person first."""
-    shut_out = _access(facts)
-    found = [shut_out] if shut_out else []
+    ended = shut_out(facts.state, facts.state_reason, facts.state_since, facts.failed_steps)
+    found = [ended] if ended else []
     found += _machinery(facts)
-    if shut_out is None:
+    if ended is None:
         for rule in (_sync, _rows, _events, _writing):
             found += rule(facts)
     found += _counting(facts)
@@ -131,24 +147,33 @@ _STATES = {
     "registered": Code.NOT_INSTALLED,
     "uninstalled": Code.UNINSTALLED,
     "reopen": Code.ACCESS_LOST,
+    "blocked": Code.PORTAL_CLOSED,
 }
-_BLOCKS = {
+_CAUSES = {
+    "UserDismissed": Code.INSTALLER_DISMISSED,
+    "UserBarred": Code.INSTALLER_BARRED,
+    "WrongClient": Code.KEYS_REFUSED,
     "PlanWithoutRest": Code.PLAN_WITHOUT_REST,
     "PaymentRequired": Code.PORTAL_UNPAID,
     "Overloaded": Code.PORTAL_OVERLOADED,
     "PortalGone": Code.PORTAL_CLOSED,
+    "Unreachable": Code.PORTAL_SILENT,
+    "UnexpectedAnswer": Code.PORTAL_SILENT,
+    "PortalFailure": Code.PORTAL_SILENT,
 }
 
 
-def _access(facts: Facts) -> Problem | None:
-    """Why the portal does not let us in at all."""
-    reason = facts.state_reason or ""
-    if facts.state == "blocked":
-        return _needed(_BLOCKS.get(reason, Code.PORTAL_CLOSED), reason=reason)
-    if facts.state in _STATES:
-        return _needed(_STATES[facts.state], reason=reason)
-    if facts.state == "installing" and facts.failed_steps:
-        return _needed(Code.INSTALL_UNFINISHED, names=facts.failed_steps)
+def shut_out(
+    state: str, reason: str | None, since: datetime | None, failed_steps: tuple[str, ...] = ()
+) -> Problem | None:
+    """Why the portal does not let us in at all; None where it does."""
+    why = reason or ""
+    if state in _STATES:
+        cut_off = state in {"reopen", "blocked"}
+        code = _CAUSES.get(why, _STATES[state]) if cut_off else _STATES[state]
+        return _needed(code, reason=why, since=since)
+    if state == "installing" and failed_steps:
+        return _needed(Code.INSTALL_UNFINISHED, names=failed_steps, since=since)
     return None
 
 
@@ -210,14 +235,20 @@ def _writing(facts: Facts) -> Iterator[Problem]:
         return
     if figures.missing:
         yield _needed(Code.FIELDS_MISSING, number=len(figures.missing), names=figures.missing)
+    if figures.lost:
+        yield _needed(Code.TARGETS_LOST, number=len(figures.lost), names=figures.lost)
     reason = figures.reason or ""
     if figures.resume_at is not None:
         yield Problem(Code.WRITING_WAITS, Severity.PASSES, reason=reason, until=figures.resume_at)
-    elif figures.failed or (reason and not reason.startswith(MISSING_FIELDS)):
+    elif _BARRED.search(reason):
+        yield _needed(Code.WRITING_REFUSED, number=figures.failed, reason=reason)
+    elif figures.failed or (reason and not reason.startswith(TOLD_APART)):
         yield _needed(Code.WRITING_FAILED, number=figures.failed, reason=reason)
 
 
 def _counting(facts: Facts) -> Iterator[Problem]:
+    if facts.figures.nothing_counts:
+        yield _needed(Code.NOTHING_COUNTS)
     due = facts.figures.due_since
     busy = facts.open_run is not None and facts.open_run.held
     if due is not None and facts.now - due > FIGURES_LATE_AFTER and not busy:

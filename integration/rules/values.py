@@ -20,7 +20,7 @@ class Misfit(ValueError):
     """A value that can't be what its field says; the message names the field and never the value."""
 
 
-def text(value: Any) -> str | None:
+def text(value: Any, _field: str = "") -> str | None:
     """Text without NUL bytes (PostgreSQL refuses them); empty is None."""
     if not value:
         return None
@@ -67,7 +67,7 @@ def whole(value: Any, field: str, *, bits: int = 32) -> int:
     return number
 
 
-def flag(value: Any) -> bool:
+def flag(value: Any, _field: str = "") -> bool:
     """Y/N, 1/0, "1"/"0" or a real boolean."""
     return value in ("Y", "y", 1, "1", True, "true", "YES")
 
@@ -93,7 +93,8 @@ def moment(value: Any, field: str) -> datetime | None:
         result = datetime.fromisoformat(value)
         if result.tzinfo is None:
             raise Misfit(f"{field}: a time without its offset")
-        result.astimezone(UTC)  # a day before year 1 in UTC could not be read back
+        if not 1 < result.year < 9999:
+            result.astimezone(UTC)  # a day before year 1 in UTC could not be read back
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, Misfit):
             raise

@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from integration import admin_rules, keeping
+from integration.admin_rules import RuleName
 from integration.models import Check, CheckStatus, Portal, PortalState, RunStatus, SyncRun
-from integration.sync.entities import CARDS
-from integration.sync.runs import LEASE, LostLease
+from integration.rules.hours import CHECK_WINDOW, DAY_HOURS, Hours
+from integration.sync.entities import CARDS, CATALOG
+from integration.sync.runs import LEASE, LostLease, ask_anew
 
 EVERY = timedelta(hours=20)
 KEPT = timedelta(days=90)
-QUIET_FROM, QUIET_TO = 2, 5
 OPEN = (CheckStatus.QUEUED, CheckStatus.RUNNING)
 
 
@@ -57,9 +59,15 @@ class Result:
 
 
 def request(session: Session, portal_id: int) -> None:
-    """Ask for a check of everything; what is being checked already is not asked for twice."""
-    rows = [{"portal_id": portal_id, "entity": spec.name} for spec in CARDS]
+    """Ask for a check of everything; what is being checked already is not asked for twice.
+
+    A catalog is small and has no links to compare: the next run reads it whole.
+    """
+    kept = keeping.rule_of(session, portal_id)
+    names = [spec.name for spec in CARDS if kept.reads(spec.name)]
+    rows = [{"portal_id": portal_id, "entity": name} for name in names]
     session.execute(insert(Check).values(rows).on_conflict_do_nothing())
+    ask_anew(session, portal_id, CATALOG)
     session.execute(
         sa.delete(Check).where(
             Check.portal_id == portal_id, Check.finished_at < sa.func.now() - KEPT
@@ -147,10 +155,12 @@ def waiting(session: Session) -> list[int]:
 
 
 def due(session: Session, now: datetime) -> list[int]:
-    """Portals at a quiet hour of theirs whose last check is long past."""
+    """Portals within some hours of their time for it whose last check is long past."""
     offset = sa.func.make_interval(0, 0, 0, 0, 0, Portal.utc_offset_minutes)
     moment = sa.literal(now, sa.DateTime(timezone=True))
     hour = sa.extract("hour", sa.func.timezone("UTC", moment) + offset)
+    chosen = admin_rules.content_of(RuleName.HOURS)["check_at"].as_integer()
+    since = hour - sa.func.coalesce(chosen, Hours().check_at) + DAY_HOURS
     recent = sa.exists().where(
         Check.portal_id == Portal.id,
         sa.or_(Check.finished_at.is_(None), Check.finished_at > now - EVERY),
@@ -158,8 +168,7 @@ def due(session: Session, now: datetime) -> list[int]:
     query = sa.select(Portal.id).where(
         Portal.state == PortalState.ACTIVE,
         Portal.last_sync_at.is_not(None),
-        hour >= QUIET_FROM,
-        hour < QUIET_TO,
+        since % DAY_HOURS < CHECK_WINDOW,
         ~recent,
     )
     return list(session.scalars(query))

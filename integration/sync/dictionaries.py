@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.database import Base
+from integration import keeping
 from integration.bitrix import answers
 from integration.bitrix.client import Client
 from integration.bitrix.errors import UnexpectedAnswer
@@ -115,8 +116,9 @@ def _store(session: Session, portal_id: int, read_rows: Dictionaries) -> None:
 
 
 def custom_fields(session: Session, portal_id: int, entity: str) -> dict[str, FieldType]:
-    """Custom fields of an entity by the name they have in its list replies."""
+    """Custom fields of an entity that are kept, by the name they have in its list replies."""
     spec = BY_NAME[entity]
+    left_out = keeping.rule_of(session, portal_id).left_out.get(entity, frozenset())
     rows = session.scalars(
         sa.select(CustomField).where(
             CustomField.portal_id == portal_id, CustomField.entity == entity
@@ -127,6 +129,7 @@ def custom_fields(session: Session, portal_id: int, entity: str) -> dict[str, Fi
             row.code, row.type_id, row.multiple
         )
         for row in rows
+        if row.code not in left_out
     }
 
 

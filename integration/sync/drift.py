@@ -39,7 +39,7 @@ _COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # fields as l
         ),
         (
             *("pipeline_id", "stage_id", "stage_semantic", "opportunity", "currency_id"),
-            *("company_id", "closed_on", "moved_at", "is_recurring"),
+            *("company_id", "closed_on", "moved_at", "is_recurring", "products_hash"),
         ),
     ),
 }

@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,25 +22,32 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.bulk import bulk_work
-from core.database import transaction
+from core.database import repeated, transaction
 from core.errors import ServiceError
 from core.runtime import Runtime
-from integration import portals
+from integration import keeping, portals
 from integration.bitrix.ahead import ahead
 from integration.bitrix.client import CallRecord, Client
-from integration.bitrix.errors import OperationTimeLimit, RateLimited
+from integration.bitrix.errors import (
+    AccessDenied,
+    BitrixError,
+    MethodNotFound,
+    OperationTimeLimit,
+    RateLimited,
+)
 from integration.connect import connect
 from integration.models import Portal, SyncCursor, SyncRun
-from integration.sync import dictionaries, runs
+from integration.sync import dictionaries, merges, runs
 from integration.sync.entities import BY_NAME
+from integration.sync.foresight import Reading, foreseeing
+from integration.sync.gathering import gathered
+from integration.sync.lines import Ready, Source, Start
 from integration.sync.runs import LostLease
-from integration.sync.sources import SOURCES, Ready, Row, Rows, Source, Start
+from integration.sync.sources import SOURCES
 
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 20.0
-PAGES_PER_COMMIT = 50
-SECONDS_PER_COMMIT = 0.5
 OVERLAP = timedelta(minutes=5)
 WAIT_AFTER_FAILURE = 30.0
 
@@ -54,7 +62,11 @@ class Slice:
 
 @dataclass(slots=True)
 class _Work:
-    """One slice's hands: the run it holds, its client, its time."""
+    """One slice's hands: the run it holds, its client, its time.
+
+    `note_clients`: the mirror was whole once, so whoever's deals differ is told at once. After the first
+    run everybody is computed.
+    """
 
     runtime: Runtime
     portal_id: int
@@ -64,6 +76,7 @@ class _Work:
     deadline: float
     requests: int = 0
     language: str = "ru"
+    note_clients: bool = True
     started: float = field(default_factory=time.monotonic)
 
     def over(self) -> bool:
@@ -88,8 +101,8 @@ def run_slice(
         return Slice(more=False)
     except ServiceError as error:
         return _after_error(runtime, portal_id, run_id, owner, error)
-    except sa.exc.DataError as error:
-        return _after_data_error(runtime, portal_id, run_id, owner, error)
+    except (sa.exc.DataError, sa.exc.OperationalError) as error:
+        return _after_database_error(runtime, portal_id, run_id, owner, error)
     with transaction(runtime.sessions) as session:
         if more:
             runs.release(session, portal_id, run_id, owner)
@@ -106,7 +119,11 @@ def _work(runtime: Runtime, portal: Portal, run_id: int, owner: str, deadline: f
         made[0].requests += 1
 
     client = connect(runtime, portal, on_call=count)
-    work = _Work(runtime, portal.id, run_id, owner, client, deadline, language=portal.language)
+    work = _Work(
+        *(runtime, portal.id, run_id, owner, client, deadline),
+        language=portal.language,
+        note_clients=portal.last_sync_at is not None,
+    )
     made.append(work)
     return work
 
@@ -115,35 +132,66 @@ def _work_on(work: _Work) -> bool:
     """Read until all sources are finished or the time is up; whether there is more."""
     with work.runtime.sessions() as session:
         run = session.get_one(SyncRun, (work.portal_id, work.run_id))
-        prepared = session.scalar(
-            sa.select(sa.func.count()).where(
-                SyncCursor.portal_id == work.portal_id, SyncCursor.run_id == run.id
-            )
-        )
+        prepared = _prepared(session, run)
     if not prepared:
-        _prepare(work, run)
+        prepared = _prepare(work, run)
+    _foresee(work, prepared, run)
     paused: OperationTimeLimit | None = None
-    for source in SOURCES:
+    for source in prepared:
         try:
             if _read_source(work, source, run):
                 return True
         except OperationTimeLimit as error:  # only this method pauses, the others go on
             if paused is None or (error.retry_after or 0) < (paused.retry_after or 0):
                 paused = error
+        except (AccessDenied, MethodNotFound) as error:
+            if not source.optional:
+                raise
+            _do_without(work, source, error)
     if paused is not None:
         raise paused
+    if not run.full:
+        merges.look(work.runtime, work.portal_id, run.started_at or run.created_at)
     return False
 
 
-def _prepare(work: _Work, run: SyncRun) -> None:
-    """Dictionaries, and a cursor for each source at its start."""
+def _prepared(session: Session, run: SyncRun) -> list[Source]:
+    """The sources this run reads: those kept at its start, less what was left out since."""
+    kept = keeping.rule_of(session, run.portal_id)
+    query = sa.select(SyncCursor.entity).where(
+        SyncCursor.portal_id == run.portal_id, SyncCursor.run_id == run.id
+    )
+    names = set(session.scalars(query))
+    return [source for source in SOURCES if source.name in names and kept.reads(source.name)]
+
+
+def _foresee(work: _Work, sources: Iterable[Source], run: SyncRun) -> None:
+    """Ask for the first pages of all that is left at once: of what changed there is mostly nothing."""
+    if run.full:
+        return
+    with work.runtime.sessions() as session:
+        readings: list[Reading] = [
+            (source.pages, _start(session, work.portal_id, source, cursor, run))
+            for source in sources
+            if not (cursor := session.get_one(SyncCursor, (work.portal_id, source.name))).finished
+        ]
+    if len(readings) > 1:
+        work.client = foreseeing(work.client, readings)
+
+
+def _prepare(work: _Work, run: SyncRun) -> list[Source]:
+    """Dictionaries, and a cursor for each source that is kept at its start."""
     read = dictionaries.read(work.client, language=work.language, count=run.full)
     with transaction(work.runtime.sessions) as session:
         runs.keep(session, work.portal_id, run.id, work.owner)
         portals.note_answer(session, work.portal_id)
         dictionaries.store(session, work.portal_id, read)
+        kept = keeping.rule_of(session, work.portal_id)
         for source in SOURCES:
-            _reset_cursor(session, work.portal_id, run, source, read.read_at, read.totals)
+            if kept.reads(source.name):
+                _reset_cursor(session, work.portal_id, run, source, read.read_at, read.totals)
+        session.flush()
+        return _prepared(session, run)
 
 
 def _reset_cursor(
@@ -156,8 +204,12 @@ def _reset_cursor(
 ) -> None:
     cursor = session.get(SyncCursor, (portal_id, source.name))
     if cursor is None:
-        cursor = SyncCursor(portal_id=portal_id, entity=source.name, last_id=0)
+        cursor = SyncCursor(
+            portal_id=portal_id, entity=source.name, last_id=0, reading=0, reading_asked=0
+        )
         session.add(cursor)
+    if cursor.reading != cursor.reading_asked:
+        cursor.reading, cursor.watermark_at, cursor.last_id = cursor.reading_asked, None, 0
     cursor.run_id = run.id
     cursor.last_id = cursor.last_id if source.grows_only and not run.full else 0
     cursor.finished = False
@@ -178,7 +230,7 @@ def _read_source(work: _Work, source: Source, run: SyncRun) -> bool:
         start = _start(session, work.portal_id, source, cursor, run)
     pages = source.pages(work.client, start)
     counted, began = work.requests, time.monotonic()
-    prepared = (source.prepare(rows, start.fields) for rows in _gathered(pages))
+    prepared = (source.prepare(rows, start.fields) for rows in gathered(pages))
     ready = ahead(prepared, 1)  # the next rows are read and mapped while these are stored
     for made in ready:
         spent = (work.requests - counted, time.monotonic() - began)
@@ -190,10 +242,19 @@ def _read_source(work: _Work, source: Source, run: SyncRun) -> bool:
     with transaction(work.runtime.sessions) as session:
         runs.keep(session, work.portal_id, run.id, work.owner)
         cursor = session.get_one(SyncCursor, (work.portal_id, source.name))
-        cursor.finished = True
+        cursor.finished, cursor.refused = True, None
         cursor.watermark_at = cursor.window_started_at
         cursor.requests += work.requests - counted
     return False
+
+
+def _do_without(work: _Work, source: Source, error: BitrixError) -> None:
+    """Remember why the portal does not let us read it; when it does again, all of it is read."""
+    with transaction(work.runtime.sessions) as session:
+        runs.keep(session, work.portal_id, work.run_id, work.owner)
+        cursor = session.get_one(SyncCursor, (work.portal_id, source.name))
+        cursor.finished, cursor.watermark_at = True, None
+        cursor.refused = type(error).__name__
 
 
 def _start(
@@ -202,29 +263,12 @@ def _start(
     since = None
     if not run.full and cursor.watermark_at is not None and not source.grows_only:
         since = cursor.watermark_at - OVERLAP
+        if cursor.window_started_at is not None and cursor.window_started_at < since:
+            since = None  # the portal's clock went back: newer changes bear older times
     is_card = source.name in BY_NAME
     fields = dictionaries.custom_fields(session, portal_id, source.name) if is_card else {}
     expected = max(0, cursor.expected - cursor.rows) if cursor.expected is not None else None
     return Start(cursor.last_id, since, expected, fields)
-
-
-def _gathered(pages: Iterator[Rows]) -> Iterator[Rows]:
-    """Several pages in one, as long as they come quickly. What came before a failure is kept."""
-    gathered: list[Row] = []
-    count, began = 0, time.monotonic()
-    try:
-        for page in pages:
-            gathered += page
-            count += 1
-            if count == PAGES_PER_COMMIT or time.monotonic() - began > SECONDS_PER_COMMIT:
-                yield gathered
-                gathered, count, began = [], 0, time.monotonic()
-    except ServiceError:
-        if gathered:
-            yield gathered
-        raise
-    if gathered:
-        yield gathered
 
 
 def _commit(
@@ -234,11 +278,11 @@ def _commit(
     ready: Ready,
     spent: tuple[int, float],
 ) -> None:
-    with transaction(work.runtime.sessions) as session:
+    def put(session: Session) -> None:
         # A crash of the machine may undo the newest commits, each whole: its rows with its cursor.
         session.execute(sa.text("SET LOCAL synchronous_commit = off"))
         runs.keep(session, work.portal_id, run.id, work.owner)
-        stored = source.put(session, work.portal_id, ready, not run.full)
+        stored = source.put(session, work.portal_id, ready, work.note_clients)
         cursor = session.get_one(SyncCursor, (work.portal_id, source.name))
         cursor.rows += ready.count
         cursor.changed += stored.changed
@@ -247,6 +291,8 @@ def _commit(
         cursor.seconds += spent[1]
         cursor.last_id = max(cursor.last_id, ready.last_id)
 
+    repeated(work.runtime.sessions, put, sleep=work.runtime.sleep)
+
 
 def _close(pages: object) -> None:
     close: Callable[[], None] | None = getattr(pages, "close", None)
@@ -254,27 +300,32 @@ def _close(pages: object) -> None:
         close()
 
 
-def _after_data_error(
-    runtime: Runtime, portal_id: int, run_id: int, owner: str, error: sa.exc.DataError
+def _after_database_error(
+    runtime: Runtime, portal_id: int, run_id: int, owner: str, error: sa.exc.DBAPIError
 ) -> Slice:
-    """A value passed the mapping and not the database: a defect of ours, told instead of repeated."""
+    """A restart or a full disk passes. A refused value is a defect of ours: told, not repeated."""
+    passing = isinstance(error, sa.exc.OperationalError)
+    what = "gave up" if passing else "refuses a row"
+    reason = f"the database {what}: {type(error.orig).__name__}"
     log.error("a page can't be stored", exc_info=error, extra={"portal": portal_id})
-    with transaction(runtime.sessions) as session:
-        reason = f"the database refuses a row: {type(error.orig).__name__}"
-        runs.finish(session, portal_id, run_id, owner, failure=reason)
-    return Slice(more=False)
+    with suppress(sa.exc.OperationalError), transaction(runtime.sessions) as session:
+        if passing:
+            runs.release(session, portal_id, run_id, owner, reason, WAIT_AFTER_FAILURE)
+        else:
+            runs.finish(session, portal_id, run_id, owner, failure=reason)
+    return Slice(passing, WAIT_AFTER_FAILURE if passing else 0.0)
 
 
 def _after_error(
     runtime: Runtime, portal_id: int, run_id: int, owner: str, error: ServiceError
 ) -> Slice:
     """A passing trouble leaves the run open with its reason; a final one fails it."""
-    portals.note(runtime.sessions, portal_id, error)
-    passing = error.retryable or isinstance(error, OperationTimeLimit | RateLimited)
+    ended = portals.note(runtime.sessions, portal_id, error)
+    passing = not ended and (error.retryable or isinstance(error, OperationTimeLimit | RateLimited))
     reason = f"{type(error).__name__}: {error.detail}"
     with transaction(runtime.sessions) as session:
         if passing:
-            runs.release(session, portal_id, run_id, owner, reason)
+            runs.release(session, portal_id, run_id, owner, reason, WAIT_AFTER_FAILURE)
         else:
             runs.finish(session, portal_id, run_id, owner, failure=reason)
     log.warning("sync stopped", extra={"portal": portal_id, "run": run_id, "reason": reason})

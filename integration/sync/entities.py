@@ -31,7 +31,7 @@ class EntitySpec:
     """How one kind of CRM object is read and where it goes.
 
     `select` holds the system fields; custom fields are added by their name in the reply.
-    `changed_method` lists ids by modification time.
+    `changed_method` lists ids by modification time. `sells`: product rows are read along.
     """
 
     name: str
@@ -44,6 +44,7 @@ class EntitySpec:
     item: bool = False
     entity_type_id: int = 0
     links_contacts: bool = False
+    sells: bool = False
 
     @property
     def table_name(self) -> str:
@@ -122,7 +123,9 @@ DEALS = EntitySpec(
     item=True,
     entity_type_id=2,
     links_contacts=True,
+    sells=True,
 )
 
+CATALOG = SECTIONS, PRODUCTS = "product_section", "product"  # beside the cards
 CARDS = (CONTACTS, COMPANIES, LEADS, DEALS)
 BY_NAME = {spec.name: spec for spec in CARDS}

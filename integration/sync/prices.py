@@ -1,4 +1,4 @@
-"""Deal amounts in the portal's base currency, at the rate of the day the deal was closed.
+"""Deal amounts and costs in the portal's base currency, at the rate of the day the deal was closed.
 
 A portal tells today's rates only, so each day's are kept as a snapshot, and an amount converted once
 stays what it was. A day before the first snapshot takes the oldest one.
@@ -13,15 +13,26 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from integration.goods import DealProduct
 from integration.mirror import Currency, CurrencyRate, Deal, DealContact
 from integration.models import ChangedClient, Portal
 
+_BASE = f"(SELECT base_currency FROM {Portal.__tablename__} WHERE id = :portal_id)"  # noqa: S608
+_OF_CURRENCIES = (
+    "currency_id = ANY(:codes) OR bitrix_id IN (SELECT s.deal_id FROM deal_products s"
+    " WHERE s.portal_id = :portal_id AND s.purchase_currency = ANY(:codes))"
+)
 
-def snapshot_sql(row: str, column: str, portal: str = ":portal_id") -> str:
-    """SQL: `rate` or `day` of the snapshot that applies to the deal of this row."""
-    of_currency = (
-        f"FROM currency_rates r WHERE r.portal_id = {portal} AND r.code = {row}.currency_id"
-    )
+
+def snapshot_sql(
+    row: str, column: str, portal: str = ":portal_id", currency: str | None = None
+) -> str:
+    """SQL: `rate` or `day` of the snapshot that applies to the deal of this row.
+
+    `currency`: SQL of another currency than the deal's own.
+    """
+    code = currency or f"{row}.currency_id"
+    of_currency = f"FROM currency_rates r WHERE r.portal_id = {portal} AND r.code = {code}"
     closed = f"coalesce({row}.closed_on, ({row}.moved_at AT TIME ZONE 'UTC')::date)"
     return (
         f"coalesce((SELECT r.{column} {of_currency} AND r.day <= {closed} ORDER BY r.day DESC LIMIT 1),"
@@ -31,11 +42,29 @@ def snapshot_sql(row: str, column: str, portal: str = ":portal_id") -> str:
 
 def amount_sql(row: str) -> str:
     """SQL: the deal's amount in base currency; NULL when its currency has never had a rate."""
-    base = f"(SELECT base_currency FROM {Portal.__tablename__} WHERE id = :portal_id)"  # noqa: S608 - names of our own
     return (
-        f"CASE WHEN coalesce({row}.currency_id = {base}, true) THEN {row}.opportunity"
+        f"CASE WHEN coalesce({row}.currency_id = {_BASE}, true) THEN {row}.opportunity"
         f" ELSE round({row}.opportunity * {snapshot_sql(row, 'rate')}, 2) END"
     )
+
+
+def cost_sql(row: str) -> str:
+    """SQL: what the deal's product rows cost in base currency; NULL when not all of it is known."""
+    rate = snapshot_sql(row, "rate", currency="s.purchase_currency")
+    price = (
+        f"CASE WHEN coalesce(s.purchase_currency = {_BASE}, true) THEN s.purchase_price"
+        f" ELSE s.purchase_price * {rate} END"
+    )
+    return (
+        "(SELECT CASE WHEN count(*) = count(c.cost) THEN round(sum(c.cost), 2) END"  # noqa: S608
+        f" FROM (SELECT s.quantity * {price} AS cost FROM {DealProduct.__tablename__} s"
+        f" WHERE s.portal_id = :portal_id AND s.deal_id = {row}.bitrix_id) c)"
+    )
+
+
+def count_costs(session: Session, portal_id: int, deal_ids: Collection[int]) -> None:
+    """Count the costs of these deals anew, as purchase prices of their rows have moved."""
+    _count_anew(session, portal_id, "bitrix_id = ANY(:ids)", ids=list(deal_ids))
 
 
 def keep_rates(session: Session, portal_id: int, day: date, *, new_base: bool) -> None:
@@ -54,19 +83,19 @@ def keep_rates(session: Session, portal_id: int, day: date, *, new_base: bool) -
     put = insert(CurrencyRate).from_select(["portal_id", "code", "day", "rate"], today)
     kept = session.scalars(put.on_conflict_do_nothing().returning(CurrencyRate.code)).all()
     if new_base:
-        _reprice(session, portal_id, None)
+        _count_anew(session, portal_id, "true")
     elif fresh := set(kept).difference(known):
-        _reprice(session, portal_id, fresh)
+        _count_anew(session, portal_id, _OF_CURRENCIES, codes=sorted(fresh))
 
 
-def _reprice(session: Session, portal_id: int, codes: Collection[str] | None) -> None:
-    """Compute the amounts of deals again, of all or of these currencies, and note whose they are."""
-    chosen = "" if codes is None else " AND currency_id = ANY(:codes)"
+def _count_anew(session: Session, portal_id: int, chosen: str, **parameters: object) -> None:
+    """Compute amounts and costs of the chosen deals again, and note whose they are."""
     deals, links, changed = (t.__tablename__ for t in (Deal, DealContact, ChangedClient))
-    amount = amount_sql(deals)
+    amount, cost = amount_sql(deals), cost_sql(deals)
     statement = sa.text(  # names are of our own tables
-        f"WITH priced AS (UPDATE {deals} SET base_amount = {amount} "  # noqa: S608
-        f"WHERE portal_id = :portal_id{chosen} AND base_amount IS DISTINCT FROM {amount} "
+        f"WITH priced AS (UPDATE {deals} SET base_amount = {amount}, cost = {cost} "  # noqa: S608
+        f"WHERE portal_id = :portal_id AND ({chosen}) "
+        f"AND (base_amount IS DISTINCT FROM {amount} OR cost IS DISTINCT FROM {cost}) "
         "RETURNING bitrix_id, contact_id, company_id), clients AS ("
         "SELECT 'contact' AS kind, contact_id AS id FROM priced "
         "UNION SELECT 'company', company_id FROM priced "
@@ -75,4 +104,4 @@ def _reprice(session: Session, portal_id: int, codes: Collection[str] | None) ->
         f"INSERT INTO {changed} (portal_id, kind, client_id) "
         "SELECT :portal_id, kind, id FROM clients WHERE id IS NOT NULL ON CONFLICT DO NOTHING"
     )
-    session.execute(statement, {"portal_id": portal_id, "codes": sorted(codes or ())})
+    session.execute(statement, {"portal_id": portal_id, **parameters})

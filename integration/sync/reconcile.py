@@ -16,7 +16,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -34,12 +34,13 @@ from integration.connect import connect
 from integration.models import Check, CheckStatus, Portal, SyncCursor
 from integration.rules.custom import FieldType
 from integration.rules.reconciling import too_many
-from integration.sync import checks, dictionaries, drift, vanished
+from integration.sync import checks, dictionaries, drift, product_rows, vanished
 from integration.sync.burying import bury, forget_winners_of_the_living, note_clients
 from integration.sync.drift import Drift, Listing, Row, Since
 from integration.sync.entities import BY_NAME, EntitySpec
+from integration.sync.lines import Stored
 from integration.sync.runs import LostLease
-from integration.sync.sources import Stored, read_by_ids, store_cards
+from integration.sync.sources import read_by_ids, store_cards
 
 log = logging.getLogger(__name__)
 
@@ -196,10 +197,15 @@ def _compare_all(work: _Work) -> bool:
         total_hint=expected,
     )
     for listing in _gathered(pages):
-        _look(work, listing)
+        _look(work, _with_products(work, listing) if spec.sells else listing)
         if work.over():
             break
     return check.listed
+
+
+def _with_products(work: _Work, listing: Listing) -> Listing:
+    """The listing with the product rows of its deals: a change of them alone moves no stamp for sure."""
+    return replace(listing, rows=product_rows.attached(work.client, listing.rows))
 
 
 def _gathered(pages: Iterable[Page]) -> Iterator[Listing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,6 @@ from sqlalchemy.orm import Session
 from integration.models import Portal, PortalState, RunStatus, SyncCursor, SyncRun
 
 LEASE = timedelta(seconds=60)
-PROBE_EVERY = timedelta(hours=1)
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
@@ -98,13 +98,19 @@ def keep(session: Session, portal_id: int, run_id: int, owner: str) -> None:
 
 
 def release(
-    session: Session, portal_id: int, run_id: int, owner: str, reason: str | None = None
+    session: Session,
+    portal_id: int,
+    run_id: int,
+    owner: str,
+    reason: str | None = None,
+    wait: float = 0.0,
 ) -> None:
-    """Let another slice go on with the run; `reason` says why it waits."""
+    """Let another slice go on with the run; `reason` says why nobody is woken up for it till then."""
+    resume_at = sa.func.now() + timedelta(seconds=wait) if wait else None
     session.execute(
         sa.update(SyncRun)
         .where(SyncRun.portal_id == portal_id, SyncRun.id == run_id, SyncRun.owner == owner)
-        .values(owner=None, lease_until=None, reason=reason)
+        .values(owner=None, lease_until=resume_at, reason=reason)
     )
 
 
@@ -126,30 +132,33 @@ def finish(
         )
 
 
+def ask_anew(session: Session, portal_id: int, entities: Iterable[str]) -> None:
+    """Have the next run read these from their first row."""
+    session.execute(
+        sa.update(SyncCursor)
+        .where(SyncCursor.portal_id == portal_id, SyncCursor.entity.in_(list(entities)))
+        .values(reading_asked=SyncCursor.reading_asked + 1)
+    )
+
+
 def waiting(session: Session) -> list[tuple[int, int]]:
     """(portal_id, run_id) of open runs nobody works on: what a lost queue must be told again."""
-    idle = sa.or_(SyncRun.owner.is_(None), SyncRun.lease_until < sa.func.now())
+    idle = sa.or_(SyncRun.lease_until.is_(None), SyncRun.lease_until < sa.func.now())
     query = _open_runs().where(idle).join(Portal, Portal.id == SyncRun.portal_id)
     query = query.where(Portal.state.in_([s for s in PortalState if s.callable]))
     return [(run.portal_id, run.id) for run in session.scalars(query)]
 
 
 def due(session: Session, every: timedelta) -> list[int]:
-    """Portals whose last run is older than `every` and that have no open run.
-
-    A blocked portal is asked once in PROBE_EVERY, so that it comes back by itself.
-    """
-    open_run = sa.exists().where(SyncRun.portal_id == Portal.id, SyncRun.status.in_(OPEN))
-
-    def recent(period: timedelta) -> sa.ColumnElement[bool]:
-        since = sa.func.now() - period
-        return sa.exists().where(SyncRun.portal_id == Portal.id, SyncRun.created_at > since)
-
-    waits = sa.or_(
-        sa.and_(Portal.state == PortalState.ACTIVE, ~recent(every)),
-        sa.and_(Portal.state == PortalState.BLOCKED, ~recent(PROBE_EVERY)),
+    """Active portals whose last run is older than `every` and that have no open run."""
+    since = sa.func.now() - every
+    busy = sa.exists().where(
+        SyncRun.portal_id == Portal.id,
+        sa.or_(SyncRun.status.in_(OPEN), SyncRun.created_at > since),
     )
-    return list(session.scalars(sa.select(Portal.id).where(waits, ~open_run)))
+    return list(
+        session.scalars(sa.select(Portal.id).where(Portal.state == PortalState.ACTIVE, ~busy))
+    )
 
 
 def progress(session: Session, portal_id: int) -> RunProgress | None:

@@ -3,73 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from core.database import Base, document, recordset
 from integration.bitrix.client import Client
 from integration.mirror import Activity, StageMove
 from integration.rules import values
 from integration.rules.custom import FieldType
 from integration.rules.mapping import MirrorRow
-from integration.rules.values import Misfit
-from integration.sync import store
+from integration.sync import catalog, product_rows, store
 from integration.sync.entities import CARDS, DEALS, EntitySpec
+from integration.sync.lines import (
+    MISSHAPEN,
+    Ready,
+    Row,
+    Rows,
+    Source,
+    Start,
+    Stored,
+    last_id,
+    line_source,
+    reason,
+)
 
-Row = Mapping[str, Any]
-Rows = Sequence[Row]
 IDS_PER_CALL = 50
-_MISSHAPEN = (ValueError, TypeError, AttributeError, KeyError, ArithmeticError)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """From where a reading goes on: ids above `after_id`; changed since `since`, or all."""
-
-    after_id: int
-    since: datetime | None
-    expected: int | None
-    fields: Mapping[str, FieldType]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Rows mapped for their table, with what did not fit: made ahead, without the database."""
-
-    count: int
-    last_id: int
-    ids: list[str]
-    content: Any
-    problems: list[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a page changed."""
-
-    changed: int
-    quarantined: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """One entity of a run.
-
-    `pages` yields non-empty pages by ascending id, `prepare` maps one, `put` stores it in the
-    caller's transaction.
-    `grows_only`: rows never change, so an incremental run goes on from the last id.
-    """
-
-    name: str
-    id_field: str
-    pages: Callable[[Client, Start], Iterator[Rows]]
-    prepare: Callable[[Rows, Mapping[str, FieldType]], Ready]
-    put: Callable[[Session, int, Ready, bool], Stored]
-    grows_only: bool = False
 
 
 def _card_source(spec: EntitySpec) -> Source:
@@ -81,7 +40,7 @@ def _card_source(spec: EntitySpec) -> Source:
     def prepare(rows: Rows, fields: Mapping[str, FieldType]) -> Ready:
         mapped, problems = _mapped(spec, rows, fields)
         ids = [str(row.get(spec.id_field)) for row in rows]
-        return Ready(len(rows), _last_id(rows, spec.id_field), ids, store.Page.of(mapped), problems)
+        return Ready(len(rows), last_id(rows, spec.id_field), ids, store.Page.of(mapped), problems)
 
     def put(session: Session, portal_id: int, ready: Ready, note_clients: bool) -> Stored:
         changed = store.store_page(
@@ -110,8 +69,8 @@ def _listed(client: Client, spec: EntitySpec, start: Start) -> Iterator[Rows]:
         total_hint=start.expected,
         prefetch=1,
     )
-    for page in pages:
-        yield page.rows
+    listed = (page.rows for page in pages)
+    yield from product_rows.with_rows(client, listed) if spec.sells else listed
 
 
 def _changed_items(
@@ -153,7 +112,7 @@ def read_by_ids(
     rows: list[Row] = []
     for result in answer.results.values():
         rows += result["items"] if spec.item and isinstance(result, dict) else result
-    return rows
+    return product_rows.attached(client, rows) if spec.sells else rows
 
 
 def store_cards(
@@ -181,17 +140,13 @@ def _mapped(
     for row in rows:
         try:
             made = spec.map(row, fields)
-        except _MISSHAPEN as error:
-            problems.append((str(row.get(spec.id_field)), _reason(error)))
+        except MISSHAPEN as error:
+            problems.append((str(row.get(spec.id_field)), reason(error)))
             continue
         mapped.append(made)
         if made.misfits:
             problems.append((str(made.bitrix_id), "left out: " + "; ".join(made.misfits)))
     return mapped, problems
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, Misfit) else "the row has another shape"
 
 
 def _modified_since(since: datetime, name: str) -> Callable[[Row], bool]:
@@ -228,7 +183,7 @@ def _history_source(entity: str, entity_type_id: int, prefix: str) -> Source:
             "moved_at": values.required_moment(row.get("CREATED_TIME"), "CREATED_TIME"),
         }
 
-    return _line_source(f"{entity}_history", StageMove, pages, line, grows_only=True)
+    return line_source(f"{entity}_history", StageMove, pages, line, grows_only=True)
 
 
 def _activity_source() -> Source:
@@ -265,64 +220,12 @@ def _activity_source() -> Source:
             "ended_at": values.moment(row.get("END_TIME"), "END_TIME"),
         }
 
-    return _line_source("activity", Activity, pages, line)
-
-
-def _line_source(
-    name: str,
-    table: type[Base],
-    pages: Callable[[Client, Start], Iterator[Rows]],
-    line: Callable[[Row], dict[str, Any]],
-    *,
-    grows_only: bool = False,
-) -> Source:
-    """A source of plain rows: insert, or replace what differs."""
-    statement = _upsert(table)
-
-    def prepare(rows: Rows, _fields: Mapping[str, FieldType]) -> Ready:
-        lines: dict[int, dict[str, Any]] = {}
-        problems: list[tuple[str, str]] = []
-        for row in rows:
-            try:
-                made = line(row)
-            except _MISSHAPEN as error:
-                problems.append((str(row.get("ID")), _reason(error)))
-                continue
-            lines[made["bitrix_id"]] = made
-        ids = [str(row.get("ID")) for row in rows]
-        return Ready(len(rows), _last_id(rows, "ID"), ids, document(lines.values()), problems)
-
-    def put(session: Session, portal_id: int, ready: Ready, _note_clients: bool) -> Stored:
-        parameters = {"portal_id": portal_id, "rows": ready.content}
-        changed: int = session.execute(statement, parameters).rowcount  # type: ignore[attr-defined]
-        return Stored(
-            changed, store.quarantine(session, portal_id, name, ready.ids, ready.problems)
-        )
-
-    return Source(name, "ID", pages, prepare, put, grows_only)
-
-
-def _last_id(rows: Rows, id_field: str) -> int:
-    return max((int(row[id_field]) for row in rows), default=0)
-
-
-def _upsert(table: type[Base]) -> sa.TextClause:
-    columns = list(table.__table__.columns)
-    names = [column.name for column in columns if column.name != "portal_id"]
-    keys = {column.name for column in table.__table__.primary_key}
-    others = [name for name in names if name not in keys]
-    listed, name = ", ".join(names), table.__tablename__
-    return sa.text(  # names are of our own tables
-        f"INSERT INTO {name} (portal_id, {listed}) "  # noqa: S608
-        f"SELECT :portal_id, {listed} FROM {recordset(columns, names)} "
-        f"ON CONFLICT ({', '.join(keys)}) "
-        f"DO UPDATE SET {', '.join(f'{other} = excluded.{other}' for other in others)} "
-        f"WHERE ({', '.join(f'{name}.{other}' for other in others)}) "
-        f"IS DISTINCT FROM ({', '.join(f'excluded.{other}' for other in others)})"
-    )
+    return line_source("activity", Activity, pages, line)
 
 
 SOURCES = (
+    catalog.sections(),
+    catalog.products(),
     *(_card_source(spec) for spec in CARDS if spec is not DEALS),
     _history_source("deal", 2, "STAGE"),
     _history_source("lead", 1, "STATUS"),

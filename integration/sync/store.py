@@ -7,6 +7,7 @@ touched. All of it runs in the caller's transaction, together with the cursor.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,40 +17,46 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from core.database import any_of, recordset
-from integration.mirror import Deal, DealContact
+from core.database import any_of, id_array, recordset
+from integration.mirror import Address, Deal, DealContact
 from integration.models import ChangedClient, QuarantinedRow
 from integration.rules.mapping import MirrorRow
-from integration.sync import prices
+from integration.sync import prices, product_prices
 from integration.sync.entities import DEALS, EntitySpec
 
-_COMPUTED = {"base_amount": prices.amount_sql("incoming")}  # columns the database fills itself
+_HASH = struct.Struct(">q")
+_COMPUTED = {  # columns the database fills itself
+    "base_amount": prices.amount_sql("incoming"),
+    "cost": prices.cost_sql("incoming"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Mapped rows as the documents they travel as: made ahead, without the database.
 
-    `parts` holds what a card has many of: addresses, or the contacts of a deal.
+    `parts` holds the rows of what a card has many of: addresses, or the contacts of a deal; `products`
+    the product rows of deals.
     """
 
     size: int
     document: str
     parts: str
+    products: str
 
     @classmethod
     def of(cls, rows: Iterable[MirrorRow]) -> Page:
         """The last row of each id counts."""
         latest = {row.bitrix_id: row for row in rows}
-        lines: list[str] = []
-        parts: list[str] = []
+        lines: list[bytes] = []
+        parts: list[bytes] = []
+        products = [_products(row) for row in latest.values() if row.products is not None]
         for row in latest.values():
-            found = row.addresses or row.contact_ids
-            part = orjson.dumps(found).decode() if found else ""
+            part = orjson.dumps(row.addresses or _links(row))[1:-1]
             if part:
-                parts.append(f'{{"id":{row.bitrix_id},"parts":{part}}}')
+                parts.append(part)
             lines.append(_line(row, part))
-        return cls(len(latest), f"[{','.join(lines)}]", f"[{','.join(parts)}]")
+        return cls(len(latest), _array(lines), _array(parts), _array(products))
 
 
 def store_page(
@@ -57,7 +64,7 @@ def store_page(
 ) -> int:
     """Upsert the rows; returns how many were new or different.
 
-    `note_clients`: remember whose deals changed, for a recompute of those clients only. A full run
+    `note_clients`: remember whose deals changed, for a recompute of those clients only. The first run
     is followed by a full recompute and needs no such list.
     """
     if not page.size:
@@ -65,6 +72,8 @@ def store_page(
     parameters = {"portal_id": portal_id, "rows": page.document}
     if note_clients and spec.table is Deal:
         session.execute(_touched_clients(), parameters)
+    if spec.table is Deal:
+        product_prices.store_rows(session, portal_id, page.products)
     put = session.execute(_upsert(spec), parameters).all()
     if put:
         changed = [bitrix_id for bitrix_id, _ in put]
@@ -87,21 +96,20 @@ def quarantine(
     Rows of `seen` that fit now are forgotten.
     """
     reasons = dict(problems)
-    table = QuarantinedRow
-    fitting = sa.literal([i for i in seen if i not in reasons], sa.ARRAY(sa.Text))
     session.execute(
-        sa.delete(table).where(
-            table.portal_id == portal_id,
-            table.entity == entity,
-            table.bitrix_id == sa.any_(fitting),
-        )
+        _FITTING,
+        {
+            "portal_id": portal_id,
+            "entity": entity,
+            "ids": orjson.dumps([i for i in seen if i not in reasons]).decode(),
+        },
     )
     rows = [
         {"portal_id": portal_id, "entity": entity, "bitrix_id": bitrix_id, "reason": reason[:500]}
         for bitrix_id, reason in reasons.items()
     ]
     if rows:
-        put = insert(table).values(rows)
+        put = insert(QuarantinedRow).values(rows)
         session.execute(
             put.on_conflict_do_update(
                 index_elements=["portal_id", "entity", "bitrix_id"],
@@ -111,19 +119,39 @@ def quarantine(
     return len(rows)
 
 
+_FITTING = sa.text(
+    f"DELETE FROM {QuarantinedRow.__tablename__} WHERE portal_id = :portal_id AND entity = :entity "
+    "AND bitrix_id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"
+)
+
+
 @cache
 def _columns(spec: EntitySpec) -> tuple[str, ...]:
     outside = {"portal_id", "bitrix_id", "row_hash", "synced_at", "deleted_at", *_COMPUTED}
     return tuple(c.name for c in spec.columns if c.name not in outside)
 
 
-def _line(row: MirrorRow, parts: str) -> str:
+def _links(row: MirrorRow) -> list[dict[str, int]]:
+    return [
+        {"deal_id": row.bitrix_id, "contact_id": contact_id, "position": position}
+        for position, contact_id in enumerate(row.contact_ids)
+    ]
+
+
+def _line(row: MirrorRow, parts: bytes) -> bytes:
     """The row as JSON, with a 64-bit hash of all it brings: it tells a re-read row from a changed one."""
     content = orjson.dumps(row.values, option=orjson.OPT_SORT_KEYS)
-    digest = hashlib.blake2b(content, digest_size=8)
-    digest.update(parts.encode())
-    row_hash = int.from_bytes(digest.digest(), "big", signed=True)
-    return f'{content[:-1].decode()},"bitrix_id":{row.bitrix_id},"row_hash":{row_hash}}}'
+    (row_hash,) = _HASH.unpack(hashlib.blake2b(content + parts, digest_size=_HASH.size).digest())
+    return b'%b,"bitrix_id":%d,"row_hash":%d}' % (content[:-1], row.bitrix_id, row_hash)
+
+
+def _array(items: list[bytes]) -> str:
+    return f"[{b','.join(items).decode()}]"
+
+
+def _products(row: MirrorRow) -> bytes:
+    known = {"id": row.bitrix_id, "hash": row.values["products_hash"], "rows": row.products}
+    return orjson.dumps({**known, "at": row.values["updated_at"]})
 
 
 @cache
@@ -139,7 +167,8 @@ def _upsert(spec: EntitySpec) -> sa.TextClause:
         f"ON CONFLICT (portal_id, bitrix_id) DO UPDATE SET {assigned}, "
         "synced_at = now(), deleted_at = NULL "
         f"WHERE ({table}.row_hash <> excluded.row_hash OR {table}.deleted_at IS NOT NULL) "
-        f"AND ({table}.updated_at IS NULL OR excluded.updated_at >= {table}.updated_at) "
+        f"AND ({table}.updated_at IS NULL OR excluded.updated_at >= {table}.updated_at"
+        f" OR {table}.updated_at > now() + interval '10 minutes') "  # by a clock since set back
         "RETURNING bitrix_id, xmax = 0"
     )
 
@@ -178,41 +207,34 @@ def _replace_parts(
     known: list[int],
 ) -> None:
     """Addresses or contacts of the changed rows; `known` are those of them that may have some already."""
-    parameters = {"portal_id": portal_id, "entity": spec.name, "ids": known}
+    parameters = {"portal_id": portal_id, "entity": spec.name}
     gone, put = _CONTACTS if spec.links_contacts else _ADDRESSES
     if known:
-        session.execute(gone, parameters)
-    session.execute(put, {**parameters, "ids": changed, "rows": page.parts})
+        session.execute(gone, {**parameters, "ids": id_array(known)})
+    session.execute(put, {**parameters, "ids": id_array(changed), "rows": page.parts})
 
 
-def _parts(table: str, key: str, columns: str, selected: str, items: str) -> sa.TextClause:
-    return sa.text(  # names are of our own tables
-        f"INSERT INTO {table} (portal_id, {key}, {columns}) SELECT :portal_id, {selected} "
-        "FROM json_to_recordset(CAST(:rows AS json)) AS card(id bigint, parts json) "
-        f"CROSS JOIN LATERAL {items} WHERE card.id = ANY(:ids)"
+def _parts(table: type[Address | DealContact], card: str, *fixed: str) -> tuple[sa.TextClause, ...]:
+    """How to delete the parts of some cards, and how to put those of a page; `fixed` are parameters."""
+    columns = list(table.__table__.columns)
+    names = [column.name for column in columns if column.name not in fixed]
+    given = [f":{name}" for name in fixed]
+    ids = "ANY(CAST(:ids AS bigint[]))"
+    return (  # names are of our own tables
+        sa.text(
+            f"DELETE FROM {table.__tablename__} WHERE {card} = {ids}"
+            + "".join(f" AND {name} = :{name}" for name in fixed)
+        ),
+        sa.text(
+            f"INSERT INTO {table.__tablename__} ({', '.join([*fixed, *names])}) "
+            f"SELECT {', '.join([*given, *names])} FROM {recordset(columns, names)} "
+            f"WHERE incoming.{card} = {ids}"
+        ),
     )
 
 
-_LISTED = "kind, position, value_type, value, normalised, problem"
-_ADDRESSES = (
-    sa.text(
-        "DELETE FROM addresses WHERE portal_id = :portal_id AND entity = :entity"
-        " AND entity_id = ANY(:ids)"
-    ),
-    _parts(
-        *("addresses", "entity, entity_id", _LISTED, f":entity, card.id, {_LISTED}"),
-        "json_to_recordset(card.parts) AS item(kind text, position smallint, value_type text,"
-        " value text, normalised text, problem text)",
-    ),
-)
-_CONTACTS = (
-    sa.text("DELETE FROM deal_contacts WHERE portal_id = :portal_id AND deal_id = ANY(:ids)"),
-    _parts(
-        *("deal_contacts", "deal_id", "contact_id, position"),
-        "card.id, CAST(item.value AS bigint), item.ordinality - 1",
-        "json_array_elements_text(card.parts) WITH ORDINALITY AS item",
-    ),
-)
+_ADDRESSES = _parts(Address, "entity_id", "portal_id", "entity")
+_CONTACTS = _parts(DealContact, "deal_id", "portal_id")
 
 
 def _note_contacts(session: Session, portal_id: int, deal_ids: list[int]) -> None:

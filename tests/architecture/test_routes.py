@@ -14,9 +14,6 @@ from core.clock import utcnow
 from core.web import session
 from core.web.guard import Rule, access_of
 from core.web.session import Viewer
-from insights import grants
-from segments.explain import Client
-from segments.models import ClientKind
 
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/events", "/static/<path:filename>"}
 VALUES = {"code": "crm_contact_detail_tab", "filename": "app.js"}
@@ -69,9 +66,6 @@ def forged_tokens(secret_key):
         "tampered": good[:-2] + ("AA" if good[-2:] != "AA" else "BB"),
         "another key": session.issue("another key, as long as the real one is", viewer()),
         "another salt": URLSafeSerializer(secret_key, salt="unsubscribe.v1").dumps(facts),
-        "a note of a card": grants.issue(
-            secret_key, viewer(), Client(ClientKind.CONTACT, 1), utcnow()
-        ),
         "expired": session.issue(secret_key, viewer(expires_at=past), past),
         "left alone": session.issue(secret_key, viewer(), utcnow() - timedelta(minutes=31)),
         "unsigned": good.rpartition(".")[0],

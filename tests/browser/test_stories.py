@@ -83,9 +83,11 @@ def test_the_switch_writes_figures_that_the_manager_sees_and_can_take_apart(brow
     contact_id = best_contact(served)
     assert not held(served, contact_id), "nothing is written before the switch"
 
+    browser.click("[role=tab] >> text=Продажи", frame=PAGE)
     browser.click("text=Подбор персонала", frame=PAGE)
     browser.click("text=Сохранить правило", frame=PAGE)
     browser.wait(".alert.success", frame=PAGE)
+    browser.click("[role=tab] >> text=Поля карточек", frame=PAGE)
     browser.click("text=Записывать на портал", frame=PAGE)
     browser.click("form[hx-post='/settings/writing'] button >> text=Сохранить", frame=PAGE)
     browser.wait(".alert.success", frame=PAGE)

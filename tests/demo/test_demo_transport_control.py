@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 import requests
-from support.portal import ControlError
+
+from demo.portal.process import ControlError
 
 
 def test_state_describes_the_portal(portal):
@@ -39,9 +40,38 @@ def test_reset_forgets_everything_but_what_is_kept(portal):
     assert requests.get(f"{hook}scope", timeout=10).status_code == 401
 
 
+def test_a_saved_state_comes_back_whole_and_as_often_as_it_is_wanted(portal):
+    hook = portal.webhook()
+    app = portal.register(title="Saved", scopes=["crm"], handler_url="http://127.0.0.1:1/")
+    portal.control("options", {"mode": "box"})
+    contacts, deal_id = portal.control("rows/contact"), portal.control("rows/deal")[0]["ID"]
+    newest = portal.control("log?since=0")[-1:]
+    portal.control("save", {"name": "before"})
+    for _ in range(2):
+        requests.post(f"{hook}crm.deal.get", json={"id": deal_id}, timeout=10)
+        for contact in contacts[:2]:
+            order = {"table": "contact", "id": contact["ID"]}
+            portal.control("mutate", {**order, "action": "update", "fields": {"NAME": "Другой"}})
+        portal.control("mutate", {**order, "action": "delete"})
+        portal.fault("html", times=-1)
+        portal.control("reset", {"seed": 2})
+        assert portal.control("rows/contact") != contacts
+        portal.control("restore", {"name": "before"})
+        state = portal.control("/")
+        assert portal.control("rows/contact") == contacts
+        assert ([a["client_id"] for a in state["apps"]], state["options"]["mode"]) == (
+            [app["client_id"]],
+            "box",
+        )
+        assert portal.control("faults") == []
+        assert portal.control("log?since=0")[-1:] == newest
+        assert requests.get(f"{hook}scope", timeout=10).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("restore", {"name": "never saved"}),
         ("options", {"no_such_switch": 1}),
         ("limits", {"bucket": 1}),
         ("faults", {"kind": "fire"}),

@@ -1,4 +1,4 @@
-"""One installation per module, put back to its first day before every test; nobody really sleeps."""
+"""One installation for all of them, put back to its first day before every test; nobody really sleeps."""
 
 from __future__ import annotations
 
@@ -6,43 +6,36 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from redis import Redis
-from support.trouble import DATA, Stage, finish
+from support.trouble import Stage, finish
 from support.truths import Outcome, outcome
 from support.world import World
-from support.world import world as made
 
+from core import log
 from core.config import Settings
-from core.database import Base
+from core.database import SessionFactory
+from demo.portal.process import DemoPortal
 
 
-@pytest.fixture(scope="module")
-def stage(settings: Settings, database: sa.Engine, portal_process) -> Iterator[Stage]:
-    portal_process.control("reset", DATA)
-    with Redis.from_url(settings.redis_url) as redis:
-        redis.flushall()
-    with made(settings, portal_process) as world:
-        yield Stage(world)
-    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    with database.begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+@pytest.fixture(scope="session")
+def stage(settings: Settings, database: sa.Engine, portal_process: DemoPortal) -> Iterator[Stage]:
+    stage = Stage(settings, database, portal_process)
+    yield stage
+    stage.close()
 
 
 _fault_free: list[Outcome] = []
 
 
 @pytest.fixture
-def fault_free(stage: Stage) -> Outcome:
+def fault_free(stage: Stage, live_sessions: SessionFactory) -> Outcome:
     """What a run without any trouble leaves; the data is the same in every test."""
     if not _fault_free:
-        stage.restore()
-        finish(stage.world)
-        _fault_free.append(outcome(stage.world))
+        _fault_free.append(outcome(stage.restore().reach(finish)))
     return _fault_free[0]
 
 
 @pytest.fixture
-def world(stage: Stage, fault_free: Outcome) -> World:
+def world(stage: Stage, fault_free: Outcome) -> Iterator[World]:
     """The installation on its first day."""
-    stage.restore()
-    return stage.world
+    yield stage.restore()
+    log.configure("WARNING")

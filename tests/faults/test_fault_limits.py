@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 from support.trouble import (
@@ -19,7 +21,7 @@ from core.queue import Queue
 from integration import jobs
 from integration.bitrix.limiter import Limiter, Limits
 from integration.bitrix.limiter_stores import LocalStore
-from integration.models import PortalEvent, PortalState
+from integration.models import Portal, PortalEvent, PortalState
 from integration.sync import engine, runs
 from segments import jobs as segment_jobs
 
@@ -164,6 +166,7 @@ def test_a_block_that_is_over_is_noticed_within_the_hour(world, fault_free):
     with transaction(world.runtime.sessions) as session:
         age_runs(session)
         age_runs(session)
+        session.get_one(Portal, world.portal_id).state_since -= timedelta(hours=1)
     jobs.sweep()
     world.work()
     assert world.portal.state == PortalState.ACTIVE

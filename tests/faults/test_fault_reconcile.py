@@ -89,10 +89,13 @@ def drifting(world, changes=None, after=None):
 @pytest.fixture
 def read(world):
     """The portal read, counted and written to, and read once more: nothing is left to do."""
+    return world.reach(read_twice)
+
+
+def read_twice(world):
     finish(world)
     world.sync()
     pipeline.recompute(world.runtime, world.portal_id)
-    return world
 
 
 def test_a_true_mirror_costs_few_requests_and_nothing_is_written(read):
@@ -219,7 +222,8 @@ def test_merged_duplicates_lead_to_their_winner(read, synced):
     if synced:
         read.sync()
     found = check(read)
-    assert [found[entity].buried for entity in losers] == [1, 1]
+    left = 0 if synced else 1  # the run has found them itself
+    assert [found[entity].buried for entity in losers] == [left, left]
     assert winners(read) == {(entity, loser): kept[entity] for entity, loser in losers.items()}
     settle(read)
     assert_truth(read)

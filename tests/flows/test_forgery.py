@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import sqlalchemy as sa
 from redis import Redis
-from support.neighbours import empty, fingerprints, listener, recorded_connections
+from support.neighbours import fingerprints, listener, recorded_connections
+from support.tables import empty
 from support.world import world as make_world
 
 from core.queue import Queue, length
@@ -398,7 +399,7 @@ def test_when_the_application_is_removed_every_session_is_dead(world):
     try:
         change(world, sa.update(Portal).values(state=PortalState.UNINSTALLED))
         assert statuses(world, headers) == {401}
-        query, body = opened(world)
+        query, body = opened(world, MANAGER)
         assert_refused(world, send(world, "/", query, body))
     finally:
         change(world, sa.update(Portal).values(state=PortalState.ACTIVE))

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 from support.truths import assert_cards_hold_truth, metrics_of, wanted
+from support.world import read, written
 
 from integration.mirror import Address, Contact, Deal, DealContact
 from integration.models import PortalState
@@ -46,7 +47,7 @@ def test_from_install_to_written_fields(world):
     ],
 )
 def test_every_choice_of_the_sale_rule_matches_the_truth(world, source, mode, named):
-    world.work()
+    world.reach(read)
     world.set_rule(pipelines=(0, 1), date_source=source, contact_mode=mode)
     world.count()
     truth = world.truth(**named)
@@ -78,7 +79,7 @@ def test_the_mirror_holds_what_the_portal_holds(world):
 
 
 def test_addresses_are_normalised_and_the_typed_value_is_kept(world):
-    world.work()
+    world.reach(read)
     with world.runtime.sessions() as session:
         found = session.scalars(
             sa.select(Address).where(
@@ -111,7 +112,7 @@ def test_installing_again_changes_nothing(world):
 
 
 def test_uninstalling_keeps_data_and_ends_access(world):
-    world.work()
+    world.reach(read)
     frame = world.frame()
     event = {
         "event": "ONAPPUNINSTALL",
@@ -123,7 +124,9 @@ def test_uninstalling_keeps_data_and_ends_access(world):
     assert world.browser.post("/events", data=event).status_code == 403
     assert world.portal.state == PortalState.ACTIVE
     event["auth[application_token]"] = world.keys["application_token"]
+    world.demo.control(f"apps/{world.keys['client_id']}/uninstall", {})
     assert world.browser.post("/events", data=event).status_code == 200
+    world.work()
     assert world.portal.state == PortalState.UNINSTALLED
     with world.runtime.sessions() as session:
         kept = session.scalar(sa.select(sa.func.count()).select_from(Contact))
@@ -132,11 +135,7 @@ def test_uninstalling_keeps_data_and_ends_access(world):
 
 
 def test_a_change_on_the_portal_reaches_the_card_by_its_event(world):
-    world.work()
-    world.set_rule(pipelines=(0, 1))
-    world.switch_writing()
-    world.count()
-    world.write()
+    world.reach(written)
     deal = next(
         row for row in world.rows("deal")
         if row["STAGE_SEMANTIC_ID"] == "P" and row["CATEGORY_ID"] == 0 and row.get("CONTACT_ID")
@@ -157,11 +156,7 @@ def test_a_change_on_the_portal_reaches_the_card_by_its_event(world):
 
 
 def test_an_incremental_run_finds_every_change_without_events(world):
-    world.work()
-    world.set_rule(pipelines=(0, 1))
-    world.switch_writing()
-    world.count()
-    world.write()
+    world.reach(written)
     deals = [row for row in world.rows("deal") if row["CATEGORY_ID"] in (0, 1)][:12]
     for number, deal in enumerate(deals):
         stage = ("WON", "LOSE")[number % 2]

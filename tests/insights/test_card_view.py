@@ -19,6 +19,7 @@ from integration.models import Portal, PortalState, SyncCursor, SyncRun
 from segments import metrics
 from segments.models import SaleRule
 
+MANAGER = 6
 HANDLER = "https://app.example.com/"
 
 
@@ -168,15 +169,28 @@ def test_later_requests_serve_only_what_the_session_was_opened_for(tab):
     rest = re.search(r'hx-get="([^"]+after=[^"]+)"', first)[1]
     assert tab.get(rest, token).get_data(as_text=True).count("Мой заказ") == 5
     other = token_of(tab.open("contact", contact + 1))
+    assert tab.get("/card/deals?show=all", other).status_code == 200
     assert tab.get(rest, other).status_code == 403
-    assert tab.get(f"/card/deals?client={contact}", token).status_code == 403
+    for name in (contact, f"contact:{contact + 1}", "contact:x", "deal:1", ""):
+        assert tab.get(f"/card/deals?client={name}", token).status_code == 403
     assert tab.get("/card/deals?after=nonsense", token).status_code == 400
     assert tab.web.get("/card/deals").status_code == 401
 
 
-def test_a_deal_session_alone_names_no_client(tab):
-    token = token_of(tab.open("deal", deal_with_both(tab)))
-    assert tab.get("/card/deals", token).status_code == 403
+def test_clients_of_a_deal_are_proved_anew_with_the_session(tab):
+    deal = deal_with_both(tab)
+    switch = re.search(r'value="contact" hx-get="([^"]+)"', tab.open("deal", deal).text)[1]
+    frame = tab.frame("deal", deal)
+    query = frame["url"].partition("?")[2]
+    renewed = tab.web.post(f"/session?{query}", data=frame["body"])
+    assert renewed.status_code == 204
+    assert tab.get(switch, token_of(renewed)).status_code == 200, "the page goes on as it was"
+    refused = {"status": 400, "code": "", "description": "Access denied."}
+    tab.demo.fault("subcommand_error", "crm.contact.get", **refused)
+    frame = tab.frame("deal", deal)
+    narrowed = tab.web.post(f"/session?{query}", data=frame["body"])
+    assert narrowed.status_code == 204
+    assert tab.get(switch, token_of(narrowed)).status_code == 403, "rights withdrawn meanwhile"
 
 
 def test_a_forged_token_is_refused(tab):
@@ -204,7 +218,7 @@ def test_a_removed_application_asks_to_be_installed(tab):
     contact = int(row(tab, "contact")["ID"])
     tab.crm.deal("900", contacts=(contact,), title="Старый заказ")
     tab.crm.compute()
-    answer = tab.open("contact", contact)
+    answer = tab.open("contact", contact, user_id=MANAGER)
     page = answer.get_data(as_text=True)
     assert 'class="empty"' in page
     assert "Старый заказ" not in page

@@ -9,7 +9,7 @@ from support.card_data import ANNA, BORIS, OURS, ROMASHKA, CardPortal
 
 from segments import explain
 from segments.explain import Client, Verdict
-from segments.models import ClientKind, ClientMetrics, ContactMode, SaleRule
+from segments.models import ClientKind, ClientMetrics, ClientMode, ContactMode, SaleRule
 from segments.sales import rule_of
 
 CONTACT = Client(ClientKind.CONTACT, ANNA)
@@ -50,6 +50,23 @@ def test_each_reason(portal, amount, facts, verdict):
     assert verdicts(portal) == {deal: verdict}
 
 
+@pytest.mark.parametrize(
+    ("mode", "person", "firm"),
+    [
+        (ClientMode.COMPANY, Verdict.TO_COMPANY, Verdict.COUNTED),
+        (ClientMode.CONTACT, Verdict.COUNTED, Verdict.TO_CONTACT),
+    ],
+)
+def test_a_deal_is_one_clients_and_the_other_card_says_whose(portal, mode, person, firm):
+    portal.session.add(SaleRule(portal_id=portal.id, client_mode=mode))
+    shared = portal.deal(100, company_id=ROMASHKA)
+    ours = portal.deal(50, company_id=OURS)
+    assert verdicts(portal) == {shared: person, ours: Verdict.COUNTED}, "ours is no client"
+    assert verdicts(portal, COMPANY) == {shared: firm}
+    alone = portal.deal(70, company_id=ROMASHKA, contacts=())
+    assert verdicts(portal, COMPANY)[alone] == Verdict.COUNTED
+
+
 def test_own_company_is_no_client(portal):
     deal = portal.deal(100, company_id=OURS)
     assert verdicts(portal, Client(ClientKind.COMPANY, OURS)) == {deal: Verdict.OWN_COMPANY}
@@ -77,7 +94,8 @@ def mixed(portal):
 @pytest.mark.parametrize("mode", list(ContactMode))
 @pytest.mark.parametrize("client", [CONTACT, COMPANY, Client(ClientKind.CONTACT, BORIS)])
 def test_counted_deals_add_up_to_the_stored_figures(portal, mode, client):
-    portal.session.add(SaleRule(portal_id=portal.id, contact_mode=mode))
+    percent = {"margin_source": "percent", "margin_percent": Decimal("33.33")}
+    portal.session.add(SaleRule(portal_id=portal.id, contact_mode=mode, **percent))
     mixed(portal)
     portal.compute()
     rule = rule_of(portal.session, portal.id)
@@ -88,6 +106,7 @@ def test_counted_deals_add_up_to_the_stored_figures(portal, mode, client):
     assert following is None
     assert sum(line.credited for line in page) == totals.ltv == ltv
     assert totals.of(Verdict.COUNTED).deals == sales
+    assert totals.margin == (metrics and metrics.margin)
     months = explain.months(portal.session, rule, client)
     assert sum(month.amount for month in months) == ltv
     assert sum(month.sales for month in months) == sales

@@ -21,7 +21,7 @@ from integration.bitrix.limiter import Limiter, Limits
 from integration.bitrix.limiter_stores import LocalStore, RedisStore
 from integration.connect import connect, connect_viewer
 from integration.connect import limiter as limiter_of
-from integration.rules import hours
+from integration.rules.hours import Hours
 
 
 class Bucket:
@@ -414,14 +414,14 @@ def test_both_stores_keep_the_same_reserve(client):
     ],
 )
 def test_working_hours_are_those_of_the_portal(moment, offset, working):
-    assert hours.working(datetime.fromisoformat(moment + "+00:00"), offset) is working
+    assert Hours().working(datetime.fromisoformat(moment + "+00:00"), offset) is working
 
 
 @pytest.mark.parametrize(("at_work", "patient"), [(True, "PATIENT"), (False, "BACKGROUND")])
 def test_who_opens_a_card_is_counted_with_all_others_and_goes_first(
     world, monkeypatch, at_work, patient
 ):
-    monkeypatch.setattr("integration.connect.working", lambda _now, _offset: at_work)
+    monkeypatch.setattr(Hours, "working", lambda *_: at_work)
     portal = world.portal
     portal.license = "ru_pro100"
     everybody = limiter_of(world.runtime, portal)

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from support.drift import Drifting
 from support.trouble import hits
+from support.world import written
 
 from core import queue, runtime
 from core.clock import utcnow
@@ -19,17 +20,12 @@ from integration.mirror import Contact, StageMove
 from integration.models import PortalEvent, PortalState, QuarantinedRow, SyncRun, Trouble
 from integration.rules.health import Code
 from integration.sync import checks, engine, runs
-from segments.models import WritebackSettings
 
 
 @pytest.fixture
 def well(world):
     """Installed, read, counted, written, every process alive."""
-    world.work()
-    world.set_rule(pipelines=(0, 1))
-    world.switch_writing()
-    world.count()
-    world.write()
+    world.reach(written)
     alive(world)
     return world
 
@@ -296,9 +292,7 @@ def test_a_field_taken_from_the_portal_is_told_and_saving_the_settings_heals(wel
     well.count()
     (problem,) = health.problems(well.runtime, well.portal)
     assert (problem.code, problem.names) == (Code.FIELDS_MISSING, ("UF_CRM_RUBILNIK_LTV",))
-    with well.runtime.sessions() as session:
-        fields = session.get_one(WritebackSettings, well.portal_id).fields
-    Admin(well).post("/settings/writing", enabled="1", fields=fields)
+    Admin(well).post("/settings/writing", enabled="1", version="0")
     well.work()
     well.count()
     well.write()

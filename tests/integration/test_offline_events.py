@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 from support.truths import assert_truth, mirror_of
+from support.world import written
 
 from core.queue import Queue
 from integration import jobs, offline
@@ -19,14 +20,13 @@ BOTH = ("online", "offline")
 @pytest.fixture
 def mirrored(world):
     """Installed and read, with nothing in the queue. Online posts of this portal reach nobody."""
-    world.work()
-    world.set_rule(pipelines=(0, 1))
-    world.switch_writing()
-    world.count()
-    world.write()
+    return world.reach(drained)
+
+
+def drained(world):
+    written(world)
     assert world.sync().status == "done"
     queue(world, "clear")
-    return world
 
 
 def queue(world, what="list"):

@@ -55,10 +55,14 @@ def test_nothing_wrong_is_nothing_said():
         ("registered", None, Code.NOT_INSTALLED),
         ("uninstalled", "removed on the portal", Code.UNINSTALLED),
         ("reopen", "AuthDead", Code.ACCESS_LOST),
+        ("reopen", "UserDismissed", Code.INSTALLER_DISMISSED),
+        ("reopen", "UserBarred", Code.INSTALLER_BARRED),
+        ("reopen", "WrongClient", Code.KEYS_REFUSED),
         ("blocked", "PlanWithoutRest", Code.PLAN_WITHOUT_REST),
         ("blocked", "PaymentRequired", Code.PORTAL_UNPAID),
         ("blocked", "Overloaded", Code.PORTAL_OVERLOADED),
         ("blocked", "PortalGone", Code.PORTAL_CLOSED),
+        ("blocked", "Unreachable", Code.PORTAL_SILENT),
     ],
 )
 def test_a_portal_that_shuts_us_out_is_the_one_thing_said(state, reason, code):
@@ -148,7 +152,9 @@ def test_writing_that_is_off_has_no_problems():
         ({"missing": ("UF_CRM_RUBILNIK_LTV",), "reason": "missing_fields: UF_CRM_RUBILNIK_LTV"},
          [(Code.FIELDS_MISSING, Severity.NEEDS_YOU)]),
         ({"failed": 2, "reason": "{'ERROR_CORE': 2}"}, [(Code.WRITING_FAILED, Severity.NEEDS_YOU)]),
-        ({"reason": "AccessDenied: no rights"}, [(Code.WRITING_FAILED, Severity.NEEDS_YOU)]),
+        ({"reason": "AccessDenied: no rights"}, [(Code.WRITING_REFUSED, Severity.NEEDS_YOU)]),
+        ({"failed": 9, "reason": "{'ACCESS_DENIED': 9}"},
+         [(Code.WRITING_REFUSED, Severity.NEEDS_YOU)]),
         ({"reason": "Unreachable: away", "resume_at": NOW}, [(Code.WRITING_WAITS, Severity.PASSES)]),
     ],
 )  # fmt: skip

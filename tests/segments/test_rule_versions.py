@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 from support.settings_page import SettingsPage, plain
+from support.world import counted
 
 from core.database import transaction
 from integration.mirror import CustomField, Deal, Pipeline
@@ -20,9 +21,7 @@ FIELD = "UF_CRM_CONTRACT_DATE"
 
 @pytest.fixture
 def ready(world):
-    world.work()
-    world.count()
-    return world
+    return world.reach(counted)
 
 
 @pytest.fixture

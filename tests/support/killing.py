@@ -31,6 +31,12 @@ class Victim:
         """Whether it still works."""
         return self._process.is_alive()
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         self._process.kill()

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support.portal import DemoPortal
 from support.world import World, call, world
 from werkzeug.serving import make_server
 
 from core.config import Settings
+from demo.portal.process import DemoPortal
 from schedule import SCHEDULE
 
 PAUSE = 0.1

@@ -12,12 +12,12 @@ from typing import Any
 from unittest import mock
 
 import sqlalchemy as sa
-from support.portal import DemoPortal
 from support.world import World, joined, world
 
 from core.config import Settings
 from core.database import Base
 from core.log import LineFormatter
+from demo.portal.process import DemoPortal
 
 
 @contextmanager
@@ -51,13 +51,6 @@ def everything(engine: sa.Engine) -> str:
             for table in Base.metadata.sorted_tables
             for row in connection.execute(sa.text(f'SELECT t::text FROM "{table.name}" t'))
         )
-
-
-def empty(engine: sa.Engine) -> None:
-    """Remove every row."""
-    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    with engine.begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
 
 @contextmanager

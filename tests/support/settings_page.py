@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 import re
 
-DEFAULT = {"date_source": "closed", "contact_mode": "primary"}
+DEFAULT = {
+    "date_source": "closed", "contact_mode": "primary", "client_mode": "each",
+    "margin_source": "none", "active_sales": "1", "active_window": "month",
+}  # fmt: skip
 
 
 def plain(text: str) -> str:

@@ -1,19 +1,23 @@
-"""A stage for trouble: one installation that can be put back to its first day, and what is done on it."""
+"""A stage for trouble: an installation on its first day, and what is done on it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from support.installation import Installation
 from support.truths import Outcome, assert_same, assert_truth, outcome
 from support.world import World
 
 from core import runtime
 from core.clock import utcnow
+from core.config import Settings
 from core.database import Base, transaction
+from demo.portal.process import DemoPortal
 from integration import installs, tokens
 from integration.connect import connect
 from integration.fields import DEFAULT_FIELDS
@@ -25,61 +29,62 @@ KEPT = {"portals", "portal_tokens", "sale_rules", "writeback_settings"}
 
 
 class Stage:
-    """The installation of a module, and how it was on its first day."""
+    """An installation on its first day: nothing read yet, the rule chosen, writing switched on."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._runtime = world.runtime
+    def __init__(self, settings: Settings, engine: sa.Engine, demo: DemoPortal) -> None:
+        self._installation = Installation(settings, engine, demo, DATA, begin=_first_day)
+        self.world: World | None = None
         self.slept: list[float] = []
-        self.use(self.slept.append)
-        world.work()
-        world.set_rule(pipelines=(0, 1))
-        world.switch_writing()
-        with world.runtime.sessions() as session:
-            portal = session.get_one(Portal, world.portal_id)
-            self._first_day = {c.name: getattr(portal, c.name) for c in Portal.__table__.columns}
-        self._first_day |= {"last_sync_at": None}
 
-    def use(self, sleep) -> None:
+    def restore(self) -> World:
+        """The first day again."""
+        self.slept.clear()
+        self.world = self._installation.world()
+        self.use(self.slept.append)
+        return self.world
+
+    def use(self, sleep: Callable[[float], None]) -> None:
         """Wait by this function."""
-        self.world.runtime = replace(self._runtime, sleep=sleep)
+        self.world.runtime = replace(self.world.runtime, sleep=sleep)
         runtime.install(self.world.runtime)
 
-    def restore(self) -> None:
-        """An empty mirror, the portal's first rows, fresh tokens, no faults."""
-        world = self.world
-        self.slept.clear()
-        self.use(self.slept.append)
-        world.demo.control("reset", {**DATA, "keep_apps": True})
-        world.runtime.redis.flushall()
-        with world.runtime.engine.begin() as connection:
-            for table in reversed(Base.metadata.sorted_tables):
-                if table.name not in KEPT:
-                    connection.execute(sa.delete(table))
-            connection.execute(sa.update(Portal).values(**self._first_day))
-            connection.execute(sa.update(WritebackSettings).values(proven=[]))
-        self._application()
-        frame = world.frame()["body"]
-        with transaction(world.runtime.sessions) as session:
-            tokens.store(
-                session, world.runtime.vault, world.portal_id,
-                frame["AUTH_ID"], frame["REFRESH_ID"], utcnow() + timedelta(hours=1),
-            )  # fmt: skip
-        installs.ensure_fields(connect(world.runtime, world.portal), DEFAULT_FIELDS)
+    def register_again(self) -> None:
+        """The application a test had removed, with the keys it had."""
+        kept = ("client_id", "client_secret", "application_token")
+        self.world.demo.register(
+            title="Рубильник",
+            handler_url="http://127.0.0.1:1/",
+            install_url="http://127.0.0.1:1/install",
+            scopes=["crm", "placement", "user_basic"],
+            **{name: self.world.keys[name] for name in kept},
+        )
 
-    def _application(self) -> None:
-        """Register it again if a test had it removed."""
-        known = {app["client_id"] for app in self.world.demo.control("")["apps"]}
-        if self.world.keys["client_id"] not in known:
-            again = {name: self.world.keys[name] for name in ("client_id", "client_secret")}
-            self.world.demo.register(
-                title="Рубильник",
-                handler_url="http://127.0.0.1:1/",
-                install_url="http://127.0.0.1:1/install",
-                scopes=["crm", "placement", "user_basic"],
-                application_token=self.world.keys["application_token"],
-                **again,
-            )
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._installation.close()
+
+
+def _first_day(world: World) -> None:
+    """An empty mirror, the portal's first rows and fields, fresh tokens; the choices are made."""
+    world.install()
+    world.work()
+    world.set_rule(pipelines=(0, 1))
+    world.switch_writing()
+    world.demo.control("reset", {**DATA, "keep_apps": True})
+    world.runtime.redis.flushall()
+    with world.runtime.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name not in KEPT:
+                connection.execute(sa.delete(table))
+        connection.execute(sa.update(Portal).values(last_sync_at=None))
+        connection.execute(sa.update(WritebackSettings).values(proven=[]))
+    frame = world.frame()["body"]
+    with transaction(world.runtime.sessions) as session:
+        tokens.store(
+            session, world.runtime.vault, world.portal_id,
+            frame["AUTH_ID"], frame["REFRESH_ID"], utcnow() + timedelta(hours=1),
+        )  # fmt: skip
+    installs.ensure_fields(connect(world.runtime, world.portal), DEFAULT_FIELDS)
 
 
 def finish(world: World, *, attempts: int = 12) -> None:
@@ -94,6 +99,14 @@ def finish(world: World, *, attempts: int = 12) -> None:
         raise AssertionError(world.progress())
     world.count()
     write_all(world)
+
+
+def settle(world: World) -> None:
+    """Everything read, counted and written; the run after that has seen its own writes."""
+    finish(world)
+    assert world.sync().status == "done"
+    world.count()
+    world.write()
 
 
 def _done(world: World) -> bool:
@@ -141,9 +154,9 @@ def hits(world: World) -> int:
 
 
 def newest(world: World) -> int:
-    """The number of the newest entry of the portal's log."""
-    entries = world.demo.control("log?since=0&limit=10000")
-    return entries[-1]["n"] if entries else 0
+    """The number of the newest entry of the portal's log; a batch stands after its commands."""
+    entries = world.demo.control("log?since=0&limit=100000")
+    return max((entry["n"] for entry in entries), default=0)
 
 
 class Hourglass:

@@ -7,7 +7,7 @@ it, the browser that posts frames, the workers that take jobs (here `work`, at o
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +18,7 @@ import rq
 from flask import Flask
 from flask.testing import FlaskClient
 from rq.serializers import JSONSerializer
-from support.portal import DemoPortal
+from support.memory import Memory
 
 from app import create_app
 from core import embedded, log, runtime
@@ -26,6 +26,7 @@ from core.config import Settings
 from core.database import transaction
 from core.queue import Queue
 from core.runtime import Runtime
+from demo.portal.process import DemoPortal
 from integration.models import Portal
 from integration.portals import by_member, register
 from integration.sync import engine, runs
@@ -45,6 +46,7 @@ class World:
     keys: dict[str, Any]
     member_id: str = ""
     lines: str = ""
+    memory: Memory | None = None
 
     @property
     def browser(self) -> FlaskClient:
@@ -101,6 +103,20 @@ class World:
                 call(job.func_name, *job.args)
                 done += 1
         return done
+
+    def reach(self, step: Callable[[World], object]) -> World:
+        """What this step makes of a new world: done for real once, then remembered.
+
+        Only as the first thing done: whatever was before is lost.
+        """
+        if self.memory is None:
+            step(self)
+        elif step in self.memory:
+            self.memory.put_back(step)
+        else:
+            step(self)
+            self.memory.keep(step)
+        return self
 
     def sync(self, *, full: bool = False) -> runs.RunProgress:
         """A whole run, in this process."""
@@ -165,6 +181,26 @@ class World:
         return answer.json()["result"]
 
 
+def read(world: World) -> None:
+    """The first reading after the installation."""
+    world.work()
+
+
+def counted(world: World) -> None:
+    """Read, and counted by the rule a portal begins with."""
+    read(world)
+    world.count()
+
+
+def written(world: World) -> None:
+    """Read, counted by two pipelines, the figures on the cards."""
+    read(world)
+    world.set_rule(pipelines=(0, 1))
+    world.switch_writing()
+    world.count()
+    world.write()
+
+
 def call(dotted: str, *arguments: Any) -> None:
     """Call a job by its dotted name, as a worker does."""
     module, _, function = dotted.rpartition(".")
@@ -210,7 +246,7 @@ def joined(app: Flask, current: Runtime, demo: DemoPortal, address: str = NOWHER
         title="Рубильник",
         handler_url=f"{address}/",
         install_url=f"{address}/install",
-        scopes=["crm", "placement", "user_basic", "im"],
+        scopes=["crm", "catalog", "placement", "user_basic", "im"],
     )
     with transaction(current.sessions) as session:
         register(

@@ -26,6 +26,12 @@
     return response;
   }
 
+  /* A fresh proof first: an administrator's renews a connection that is broken. */
+  async function provedFetch(url, options) {
+    await (proof ??= proveAgain());
+    return sessionFetch(url, options);
+  }
+
   /* An hour is over: the portal hands out a fresh user token, and our server checks it anew. */
   async function proveAgain() {
     try {
@@ -61,7 +67,7 @@
     const { ctx } = event.detail;
     const busy = document.hidden || over || one(":popover-open, dialog[open]");
     if (isPoll(ctx) && busy) return event.preventDefault();
-    ctx.fetch = sessionFetch;
+    ctx.fetch = "proveAgain" in (ctx.sourceElement?.dataset ?? {}) ? provedFetch : sessionFetch;
   });
 
   on("htmx:response:error", ({ detail: { ctx } }) => {

@@ -2,6 +2,7 @@
 
 from demo.portal.methods import (
     activities,
+    catalog,
     classic_read,
     classic_write,
     dictionaries,
@@ -11,12 +12,14 @@ from demo.portal.methods import (
     item_write,
     layouts,
     links,
+    product_rows,
     userfields,
     users,
 )
 
 __all__ = [
     "activities",
+    "catalog",
     "classic_read",
     "classic_write",
     "dictionaries",
@@ -26,6 +29,7 @@ __all__ = [
     "item_write",
     "layouts",
     "links",
+    "product_rows",
     "userfields",
     "users",
 ]

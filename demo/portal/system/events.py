@@ -35,7 +35,12 @@ CRM_EVENTS = [
         for verb in ("ADD", "UPDATE", "DELETE")
     ),
 ]
-EVENTS = {"": APP_EVENTS, "crm": CRM_EVENTS, "user": ["ONUSERADD"]}
+CATALOG_EVENTS = [
+    f"CATALOG.{kind}.ON.{verb}"
+    for kind in ("PRODUCT", "PRICE", "MEASURE")
+    for verb in ("ADD", "UPDATE", "DELETE")
+]
+EVENTS = {"": APP_EVENTS, "crm": CRM_EVENTS, "catalog": CATALOG_EVENTS, "user": ["ONUSERADD"]}
 
 
 @method("events", scope="")

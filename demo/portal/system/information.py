@@ -9,7 +9,7 @@ from demo.portal.api import METHODS, ApiError, Context, Result, method
 from demo.portal.system.common import listed, lowered, number, truthy
 
 ALL_SCOPES = (
-    "bizproc", "calendar", "crm", "department", "disk", "im", "imbot", "imopenlines", "lists",
+    "bizproc", "calendar", "catalog", "crm", "department", "disk", "im", "imbot", "imopenlines", "lists",
     "log", "mail", "mailservice", "messageservice", "placement", "sale", "task", "telephony",
     "user", "user_basic", "user_brief", "userconsent", "userfieldconfig",
 )  # fmt: skip

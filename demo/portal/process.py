@@ -1,4 +1,4 @@
-"""Starts the demo portal as a subprocess and talks to its control API."""
+"""The demo portal as a process of its own: started, told what to do, stopped."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 600.0  # millions of rows
+CONTROL_SECONDS = 300.0
 
 
 class ControlError(Exception):
@@ -38,12 +39,17 @@ class DemoPortal:
 
     def control(self, path: str, body: dict[str, Any] | None = None, method: str = "") -> Any:
         """Call /control/<path>: POST with a body, GET without, or the verb given."""
-        verb = method or ("GET" if body is None else "POST")
-        address = f"{self.url}/control/{path.lstrip('/')}"
-        answer = requests.request(verb, address, json=body, timeout=120)
-        if not answer.ok:
-            raise ControlError(answer.text)
-        return answer.json()
+        request = urllib.request.Request(
+            f"{self.url}/control/{path.lstrip('/')}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method or None,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=CONTROL_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise ControlError(error.read().decode()) from error
 
     def webhook(self, user_id: int = 1, scopes: list[str] | None = None) -> str:
         """The address of a new incoming webhook, with a slash at the end."""
@@ -76,14 +82,13 @@ class DemoPortal:
 
 
 @contextmanager
-def demo_portal_process(*options: str, seed: int = 1, port: int = 0) -> Iterator[DemoPortal]:
-    """Run `python -m demo.portal` with these options (and the tiny data set unless they say else)."""
+def demo_portal(*options: str) -> Iterator[DemoPortal]:
+    """Run `python -m demo.portal` on free ports with these options."""
     with tempfile.TemporaryDirectory() as folder:
         port_file, output = Path(folder) / "ports.json", Path(folder) / "output.txt"
         command = [
-            *(sys.executable, "-m", "demo.portal", "--port", str(port)),
-            *("--port-file", str(port_file), "--seed", str(seed), "--sizes", "tiny"),
-            *options,
+            *(sys.executable, "-m", "demo.portal", "--port", "0"),
+            *("--port-file", str(port_file), *options),
         ]
         with output.open("wb") as sink:
             process = subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=sink)
@@ -93,7 +98,7 @@ def demo_portal_process(*options: str, seed: int = 1, port: int = 0) -> Iterator
             finally:
                 process.terminate()
                 try:
-                    process.wait(10)
+                    process.wait(20)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
