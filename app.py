@@ -8,12 +8,18 @@ import cli
 import cli_clients
 import cli_health
 import cli_rules
+import cli_segments
 import insights.views
 import integration.health
 import integration.health_views
 import integration.standing_views
 import integration.views
+import segments.builder_views
+import segments.gallery_views
+import segments.list_views
 import segments.reading_views
+import segments.rfm_views
+import segments.segment_views
 import segments.settings_views
 import segments.standing
 import segments.views
@@ -41,6 +47,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         segments.settings_views.blueprint,
         segments.reading_views.blueprint,
         segments.writing_views.blueprint,
+        segments.segment_views.blueprint,
+        segments.builder_views.blueprint,
+        segments.gallery_views.blueprint,
+        segments.list_views.blueprint,
+        segments.rfm_views.blueprint,
         insights.views.blueprint,
     ):
         app.register_blueprint(blueprint)
@@ -48,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli_health.register(app)
     cli_clients.register(app)
     cli_rules.register(app)
+    cli_segments.register(app)
     integration.health.figures_from(segments.standing.figures)
     shell.register(
         app,

@@ -24,15 +24,9 @@ from integration.keys import rotate
 from integration.portals import NotAPortalAddress
 from integration.sync import checks, engine, reconcile, runs
 from schedule import SCHEDULE
-from segments import (
-    base,
-    differences,
-    pipeline,
-    rule_texts,
-    rule_versions,
-    sale_rules,
-    writing_rules,
-)
+from segments import pipeline
+from segments.worth import base, rule_texts, rule_versions, sale_rules
+from segments.writing import differences, writing_rules
 
 
 def register(app: Flask) -> None:
@@ -163,7 +157,9 @@ def reconcile_command(name: str, confirm: bool, json_: bool) -> None:
 @as_json
 def metrics_command(name: str, json_: bool) -> None:
     """Recompute what every client is worth."""
-    done = pipeline.recompute(current(), _portal(name).id, everyone=True)
+    portal = _portal(name)
+    done = pipeline.recompute(current(), portal.id, everyone=True)
+    pipeline.score(current(), portal.id)
     row = {"clients": done.clients, "changed": done.changed, "seconds": done.seconds}
     _print([row], json_=json_)
 
@@ -315,6 +311,7 @@ def _is_checked(portal_id: int) -> bool:
 def _write_all(portal_id: int) -> dict[str, Any] | None:
     """Write until nothing is left; None when writing is off."""
     totals: dict[str, Any] = {}
+    pipeline.score(current(), portal_id)
     while True:
         report = pipeline.write_back(current(), portal_id)
         if report is None:

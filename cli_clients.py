@@ -11,7 +11,7 @@ from cli_common import as_json, named_portal, portal_option, show
 from core.runtime import current
 from insights import card
 from integration import merged
-from segments.explain import Client
+from segments.worth.explain import Client
 
 
 def register(app: Flask) -> None:

@@ -24,10 +24,11 @@ from integration.keeping import InUse
 from integration.models import Portal
 from integration.rules.hours import WrongHours
 from integration.rules.keeping import OPTIONAL
-from segments import uses, writeback, writing_rules
+from segments import uses
 from segments.models import ClientKind
-from segments.targets import Target
-from segments.writing_rules import Asked, WrongTarget
+from segments.writing import writeback, writing_rules
+from segments.writing.targets import Target
+from segments.writing.writing_rules import Asked, WrongTarget
 
 _SHOW_HISTORY = click.option(
     "--history", is_flag=True, help="List the saved versions, newest first."

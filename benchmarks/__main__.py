@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.report import Options
 
-NAMES = ("sync", "limits", "metrics", "card", "memory", "emulator")
+NAMES = ("sync", "limits", "metrics", "card", "memory", "segments", "emulator")
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from core.database import transaction
 from core.web import session as sessions
 from core.web.session import LIFETIME, Viewer
 from integration.models import Portal
-from segments import metrics
+from segments.worth import metrics
 
 TITLE = "Pages on a large base"
 _TAB = "CRM_CONTACT_DETAIL_TAB"

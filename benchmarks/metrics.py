@@ -11,8 +11,8 @@ from benchmarks.report import Figure, Options, ratio, timed
 from core.database import transaction
 from core.runtime import Runtime
 from integration.models import ChangedClient
-from segments import metrics
 from segments.models import ClientMetrics
+from segments.worth import metrics
 
 TITLE = "Metrics of the whole base"
 SIZES = (1_000_000, 5_000_000)
@@ -28,9 +28,8 @@ SELECT count(*), sum(n), sum(total), min(first), max(last) FROM (
 """
 _TAKE = """
 INSERT INTO changed_clients (portal_id, kind, client_id)
-SELECT portal_id, 'contact', contact_id FROM deals
+SELECT DISTINCT portal_id, 'contact', contact_id FROM deals
 WHERE portal_id = :portal_id AND stage_semantic = 'S' AND bitrix_id % :step = :offset
-ON CONFLICT DO NOTHING
 """
 
 

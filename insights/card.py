@@ -17,10 +17,10 @@ from integration.mirror import Company, Contact, CustomField, Pipeline
 from integration.models import Portal
 from integration.sync import runs
 from integration.sync.runs import RunProgress
-from segments import explain, references
-from segments.explain import Client, Totals, Verdict
 from segments.models import ClientKind, ClientMetrics, MetricsRun
-from segments.sales import Rule, rule_of
+from segments.worth import explain, references
+from segments.worth.explain import Client, Totals, Verdict
+from segments.worth.sales import Rule, rule_of
 
 
 @dataclass(frozen=True, slots=True)

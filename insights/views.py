@@ -26,9 +26,9 @@ from integration.views import (
     readable_clients,
     renewed_portal,
 )
-from segments import explain
-from segments.explain import Client, Place, Totals
-from segments.sales import rule_of
+from segments.worth import explain
+from segments.worth.explain import Client, Place, Totals
+from segments.worth.sales import rule_of
 
 blueprint = Blueprint("insights", __name__, template_folder="templates")
 shown.register(blueprint)

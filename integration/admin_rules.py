@@ -28,6 +28,7 @@ class RuleName(StrEnum):
     WRITING = "writing"  # where each figure goes
     KEEPING = "keeping"  # which entities and custom fields are mirrored
     HOURS = "hours"  # when people work, and when everything is checked
+    SCORES = "scores"  # how clients are scored and named, where the stages of their life begin
 
 
 class Overtaken(Exception):

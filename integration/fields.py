@@ -10,13 +10,14 @@ _OWN = "UF_CRM_RUBILNIK_"
 
 @dataclass(frozen=True, slots=True)
 class PortalField:
-    """A user field we create and own: code, type, labels by language."""
+    """A user field we create: code, type, labels by language. `editable`: people fill it in by hand."""
 
     code: str
     type_id: str
     ru: str
     en: str
     multiple: bool = False
+    editable: bool = False
 
     @property
     def metric(self) -> str:
@@ -24,7 +25,7 @@ class PortalField:
         return self.code.removeprefix(_OWN).lower()
 
     def definition(self) -> dict[str, Any]:
-        """`fields` of `crm.{contact,company}.userfield.add`: shown in filters, not editable by hand."""
+        """`fields` of `crm.{entity}.userfield.add`: shown in filters, ours not editable by hand."""
         labels = {"ru": self.ru, "en": self.en}
         return {
             "FIELD_NAME": self.code.removeprefix("UF_CRM_"),
@@ -33,7 +34,7 @@ class PortalField:
             "MULTIPLE": "Y" if self.multiple else "N",
             "MANDATORY": "N",
             "SHOW_FILTER": "Y",
-            "EDIT_IN_LIST": "N",
+            "EDIT_IN_LIST": "Y" if self.editable else "N",
             "EDIT_FORM_LABEL": labels,
             "LIST_COLUMN_LABEL": labels,
             "LIST_FILTER_LABEL": labels,
@@ -47,8 +48,11 @@ AVERAGE_CHECK = PortalField(
 SALES = PortalField("UF_CRM_RUBILNIK_SALES", "integer", "Число продаж", "Number of sales")
 FIRST_SALE = PortalField("UF_CRM_RUBILNIK_FIRST_SALE", "date", "Первая продажа", "First sale")
 LAST_SALE = PortalField("UF_CRM_RUBILNIK_LAST_SALE", "date", "Последняя продажа", "Last sale")
+RFM = PortalField("UF_CRM_RUBILNIK_RFM", "string", "Группа RFM", "RFM group")
 
-METRIC_FIELDS = {field.code: field for field in (LTV, AVERAGE_CHECK, SALES, FIRST_SALE, LAST_SALE)}
+METRIC_FIELDS = {
+    field.code: field for field in (LTV, AVERAGE_CHECK, SALES, FIRST_SALE, LAST_SALE, RFM)
+}
 METRICS = {field.metric: field for field in METRIC_FIELDS.values()}
 DEFAULT_FIELDS = (LTV.code, AVERAGE_CHECK.code)
 FIELD_ENTITIES = ("contact", "company")

@@ -7,7 +7,7 @@ Every step can be repeated: it asks what is there and adds what is missing. The 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,18 +138,26 @@ def uninstall(session: Session, portal: Portal) -> None:
 def ensure_fields(
     client: Client, codes: tuple[str, ...], entities: tuple[str, ...] = FIELD_ENTITIES
 ) -> list[str]:
-    """Create the missing fields on contacts and companies; returns what was created.
+    """Create those of our fields that are missing; returns what was created."""
+    return create_fields(client, [METRIC_FIELDS[code] for code in codes], entities)
+
+
+def create_fields(
+    client: Client, fields: Iterable[PortalField], entities: tuple[str, ...]
+) -> list[str]:
+    """Create the fields where they are missing; returns what was created.
 
     Creating a field on a large base may answer 500 and still succeed, so a failure is believed only
     when the field isn't there afterwards.
     """
     created = []
+    wanted = list(fields)
     for entity in entities:
         present = _field_codes(client, entity)
-        for code in codes:
-            if code not in present:
-                _create_field(client, entity, METRIC_FIELDS[code])
-                created.append(f"{entity}.{code}")
+        for field in wanted:
+            if field.code not in present:
+                _create_field(client, entity, field)
+                created.append(f"{entity}.{field.code}")
     return created
 
 

@@ -258,13 +258,31 @@ class MergedClient(OfPortal, Base):
 
 
 class ChangedClient(OfPortal, Base):
-    """A client whose deals changed since metrics were last computed: the hand-over to `segments`."""
+    """A client whose deals changed since metrics were last computed: the hand-over to `segments`.
+
+    Rows are only ever added, so writers never wait for one another, and a change that is not committed
+    yet can't be lost with the row of an earlier one.
+    """
 
     __tablename__ = "changed_clients"
 
-    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
-    client_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    client_id: Mapped[int] = mapped_column(sa.BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
+
+
+class ChangedCard(OfPortal, Base):
+    """A contact, company or lead to look at again: its row changed, or what belongs to it did.
+
+    The hand-over to whoever keeps something by card, as `ChangedClient` is to the metrics.
+    """
+
+    __tablename__ = "changed_cards"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    card_id: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class QuarantinedRow(OfPortal, Base):

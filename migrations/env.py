@@ -5,7 +5,8 @@ from alembic import context
 import integration.goods
 import integration.mirror
 import integration.models  # noqa: F401
-import segments.models  # noqa: F401
+import segments.models
+import segments.saved  # noqa: F401
 from core import embedded
 from core import models as core_models  # noqa: F401
 from core.config import Settings
@@ -13,8 +14,8 @@ from core.database import Base, make_engine
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
-    """A portal's partition of the metrics is made while the application runs, not by a migration."""
-    return kind != "table" or not str(name).startswith("client_metrics_")
+    """A portal's partition of metrics and scores is made while the application runs, not by a migration."""
+    return kind != "table" or not str(name).startswith(("client_metrics_", "client_scores_"))
 
 
 def run() -> None:

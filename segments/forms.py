@@ -8,9 +8,9 @@ from decimal import Decimal, InvalidOperation
 
 from werkzeug.datastructures import MultiDict
 
-from segments.choices import Active, Margin, Values
 from segments.models import ActiveWindow, ClientMode, ContactMode, DateSource, MarginSource
-from segments.sale_rules import MOST_SALES, Asked
+from segments.worth.choices import Active, Margin, Values
+from segments.worth.sale_rules import MOST_SALES, Asked
 
 _OF_PIPELINE = "margin_percent_"
 _ALL = Decimal(100)

@@ -1,13 +1,15 @@
-"""Queue entries of segments: metrics after a sync, then their way back to the portal."""
+"""Queue entries of segments: metrics after a sync, members after them, and their way back to the portal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from core.database import transaction
 from core.log import bound
 from core.queue import Jobs, Queue
 from core.runtime import current
 from segments import pipeline
+from segments.members import upkeep
 from segments.models import ClientKind
 
 PROMPT_CLIENTS = 250
@@ -19,6 +21,8 @@ def follow() -> None:
     runtime = current()
     for portal_id in pipeline.behind(runtime):
         enqueue_recompute(portal_id)
+    for portal_id in upkeep.behind(runtime):
+        enqueue_upkeep(portal_id)
     for portal_id in pipeline.unwritten(runtime):
         enqueue_writeback(portal_id)
 
@@ -31,7 +35,48 @@ def recompute(portal_id: int) -> None:
     if 0 < sum(map(len, touched.values())) <= PROMPT_CLIENTS:
         jobs = Jobs(current().redis)
         jobs.enqueue(Queue.INTERACTIVE, write_changed, portal_id, *listed)
+    enqueue_upkeep(portal_id)
     enqueue_writeback(portal_id)
+    if pipeline.unscored(current(), portal_id):
+        enqueue_score(portal_id)
+
+
+def rescore() -> None:
+    """Periodic: wake up every portal whose scores are of yesterday, or of another rule or choice."""
+    for portal_id in pipeline.unscored(current()):
+        enqueue_score(portal_id)
+
+
+def score(portal_id: int) -> None:
+    """Scores and groups of all clients of the portal; segments and cards follow."""
+    with bound(portal=portal_id):
+        scored = pipeline.score(current(), portal_id)
+    if scored:
+        enqueue_upkeep(portal_id)
+        enqueue_writeback(portal_id)
+
+
+def keep_up(portal_id: int) -> None:
+    """Bring the portal's segments up to its mirror for some seconds, and ask for more."""
+    with bound(portal=portal_id):
+        more = upkeep.keep_up(current(), portal_id)
+    if more:
+        enqueue_upkeep(portal_id)
+
+
+def look() -> None:
+    """Periodic: have it seen whose segments another day, another rate or a lost field has made stale."""
+    jobs = Jobs(current().redis)
+    for portal_id in upkeep.with_segments(current()):
+        jobs.enqueue(Queue.COMPUTE, look_at, portal_id, job_id=f"segments-look-{portal_id}")
+
+
+def look_at(portal_id: int) -> None:
+    """See which of the portal's segments are stale."""
+    with bound(portal=portal_id), transaction(current().sessions) as session:
+        stale = upkeep.look_for_stale(session, portal_id)
+    if stale:
+        enqueue_upkeep(portal_id)
 
 
 def write_changed(portal_id: int, contacts: str, companies: str) -> None:
@@ -54,6 +99,16 @@ def enqueue_recompute(portal_id: int) -> None:
     Jobs(current().redis).enqueue(
         Queue.COMPUTE, recompute, portal_id, job_id=f"recompute-{portal_id}"
     )
+
+
+def enqueue_upkeep(portal_id: int) -> None:
+    """Ask for `keep_up`, also after a segment was saved or its list changed."""
+    Jobs(current().redis).enqueue(Queue.COMPUTE, keep_up, portal_id, job_id=f"segments-{portal_id}")
+
+
+def enqueue_score(portal_id: int) -> None:
+    """Ask for `score`."""
+    Jobs(current().redis).enqueue(Queue.COMPUTE, score, portal_id, job_id=f"score-{portal_id}")
 
 
 def enqueue_writeback(portal_id: int) -> None:

@@ -117,7 +117,7 @@ class ClientMetrics(Base):
     counted, or nothing is known of it; `margin_coverage` is the share of the turnover with a real cost.
     `kth_sale_on` is the sale that makes a client active, where the rule asks for more than one.
 
-    Each portal has a partition of its own, which a full recompute builds anew (`segments.swap`); so the
+    Each portal has a partition of its own, which a full recompute builds anew (`segments.worth.swap`); so the
     table has no foreign key and no second index: each would cost more than computing the rows. A trigger
     of `portals` deletes them with their portal.
     """

@@ -19,10 +19,15 @@ from core.runtime import Runtime
 from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.models import ChangedClient, Portal, PortalState, RunStatus, SyncRun
-from segments import metrics, sale_rules, totals, writeback
+from integration.sync import touched
+from segments.members import membership
 from segments.models import ClientKind, MetricsRun, SaleRule, WritebackRun, WritebackSettings
-from segments.sales import rule_of
-from segments.writeback import Report
+from segments.scoring import scores
+from segments.scoring.scored import ScoreBasis
+from segments.worth import metrics, sale_rules, totals
+from segments.worth.sales import rule_of
+from segments.writing import writeback
+from segments.writing.writeback import Report
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +46,7 @@ def behind(runtime: Runtime) -> list[int]:
         finished = sa.select(SyncRun.portal_id).where(
             SyncRun.status == RunStatus.DONE, SyncRun.followed_at.is_(None)
         )
-        touched = (
+        changed = (
             sa.select(ChangedClient.portal_id)
             .join(Portal, Portal.id == ChangedClient.portal_id)
             .where(Portal.last_sync_at.is_not(None))
@@ -51,7 +56,7 @@ def behind(runtime: Runtime) -> list[int]:
             .join(MetricsRun, MetricsRun.portal_id == SaleRule.portal_id)
             .where(MetricsRun.rule_version != SaleRule.version)
         )
-        return list(session.scalars(sa.union(finished, touched, renewed)))
+        return list(session.scalars(sa.union(finished, changed, renewed)))
 
 
 def is_behind(session: Session, portal_id: int) -> bool:
@@ -67,7 +72,11 @@ def last_run(session: Session, portal_id: int) -> MetricsRun | None:
 def unwritten(runtime: Runtime) -> list[int]:
     """Portals whose figures are newer than their last write-back, or whose write-back had to wait."""
     never = WritebackRun.portal_id.is_(None)
-    older = WritebackRun.finished_at < MetricsRun.computed_at
+    scored = sa.exists().where(
+        ScoreBasis.portal_id == MetricsRun.portal_id,
+        ScoreBasis.computed_at > WritebackRun.finished_at,
+    )
+    older = sa.or_(WritebackRun.finished_at < MetricsRun.computed_at, scored)
     waited = WritebackRun.resume_at < sa.func.now()
     with runtime.sessions() as session:
         query = (
@@ -101,12 +110,34 @@ def recompute(runtime: Runtime, portal_id: int, *, everyone: bool = False) -> me
         ).all()
         if everyone or any(followed) or metrics.is_stale(session, portal_id):
             outcome = metrics.compute_all(session, portal_id)
+            membership.mark_stale(session, portal_id)
+            scores.put_off(session, portal_id)
         else:
             outcome = metrics.compute_changed(session, portal_id)
+            for kind, ids in outcome.touched.items():
+                touched.note(session, portal_id, kind, ids)
+            scores.compute_some(session, portal_id, outcome.touched)
             if followed:
                 totals.recount_clients(session, portal_id)
     log.info("metrics computed", extra={"portal": portal_id, "changed": outcome.changed})
     return outcome
+
+
+def unscored(runtime: Runtime, portal_id: int | None = None) -> list[int]:
+    """Portals whose clients are to be scored anew, or this one if it is."""
+    with runtime.sessions() as session:
+        return scores.due(session, portal_id)
+
+
+def score(runtime: Runtime, portal_id: int) -> bool:
+    """Score the portal's clients, where that is due; whether it was."""
+    if not unscored(runtime, portal_id):
+        return False
+    with transaction(runtime.sessions) as session:
+        clients = scores.compute_all(session, portal_id)
+        membership.mark_stale(session, portal_id)
+    log.info("clients scored", extra={"portal": portal_id, "changed": clients})
+    return True
 
 
 def write_back(runtime: Runtime, portal_id: int, *, seconds: float = 20.0) -> Report | None:

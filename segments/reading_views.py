@@ -15,7 +15,8 @@ from integration.admin_rules import Overtaken, RuleName
 from integration.keeping import InUse
 from integration.rules.hours import CHECK_WINDOW, DAY_HOURS, Hours, WrongHours
 from integration.rules.keeping import OPTIONAL, Keeping
-from segments import admin_words, uses
+from segments import uses
+from segments.writing import admin_words
 
 blueprint = Blueprint("reading", __name__, template_folder="templates")
 

@@ -12,13 +12,14 @@ from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
 from integration.models import Portal
-from segments import base, pipeline, preview, references, rule_versions, sale_rules
 from segments import jobs as segment_jobs
-from segments.choices import PARTS, Values
+from segments import pipeline
 from segments.forms import RuleForm
 from segments.models import ActiveWindow, ClientMode, ContactMode, DateSource, MarginSource
-from segments.sale_rules import Asked, Overtaken, Reconciled, WrongRule
-from segments.sales import rule_of
+from segments.worth import base, preview, references, rule_versions, sale_rules
+from segments.worth.choices import PARTS, Values
+from segments.worth.sale_rules import Asked, Overtaken, Reconciled, WrongRule
+from segments.worth.sales import rule_of
 
 blueprint = Blueprint("settings", __name__, template_folder="templates")
 

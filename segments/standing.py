@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from integration.models import ChangedClient, RunStatus, SyncRun
 from integration.rules.health import Figures
-from segments import metrics, writeback, writing_rules
 from segments.models import SaleRule
-from segments.sales import rule_of
-from segments.writing_rules import Held, Why
+from segments.worth import metrics
+from segments.worth.sales import rule_of
+from segments.writing import writeback, writing_rules
+from segments.writing.writing_rules import Held, Why
 
 
 def figures(session: Session, portal_id: int) -> Figures:

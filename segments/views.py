@@ -11,7 +11,9 @@ from core.web.guard import admin_required, frame_entry, viewer_required
 from integration import frames, jobs
 from integration.sync import runs
 from integration.views import frame_post, installed_portal, open_viewer
-from segments import base, pipeline, rule_versions, sale_rules, writeback
+from segments import pipeline
+from segments.worth import base, rule_versions, sale_rules
+from segments.writing import writeback
 
 blueprint = Blueprint("segments", __name__, template_folder="templates")
 

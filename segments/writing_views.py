@@ -17,11 +17,11 @@ from integration.bitrix.errors import BitrixError
 from integration.connect import connect
 from integration.fields import METRICS
 from integration.models import Portal
-from segments import admin_words, base, differences, writeback, writing_rules
 from segments import jobs as segment_jobs
 from segments.models import ClientKind
-from segments.targets import Target
-from segments.writing_rules import Asked, WrongTarget
+from segments.writing import admin_words, differences, named_changes, writeback, writing_rules
+from segments.writing.targets import Target
+from segments.writing.writing_rules import Asked, WrongTarget
 
 blueprint = Blueprint("writing", __name__, template_folder="templates")
 
@@ -151,7 +151,7 @@ def _preview(session: Any, targets: list[Target]) -> str:
         "segments/preview.html",
         clients=clients,
         changed=changed,
-        rows=base.named(session, portal_id, changes[:PREVIEW]),
+        rows=named_changes.named(session, portal_id, changes[:PREVIEW]),
         names={target.place: target for target in targets},
         metrics=admin_words.metrics(),
         held=writing_rules.standing(session, portal_id).held,

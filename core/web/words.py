@@ -66,6 +66,11 @@ def N_(message: str) -> str:  # noqa: N802 - the name message extractors know
     return message
 
 
+def spoken_locale() -> str:
+    """The locale of the words: that of `speaking`, or the viewer's."""
+    return str(_spoken.get() or get_locale() or "en")
+
+
 def gettext(message: str, **values: Any) -> str:
     """The message in the viewer's language, with `%(name)s` filled in."""
     text: str = _catalogue().gettext(message)
@@ -81,6 +86,6 @@ def plural(number: float | Decimal, one: str, many: str, **values: Any) -> str:
     `%(n)s` is the number as people write it, 1 284, unless the caller passes its own.
     """
     whole = number == int(number)
-    written = format_decimal(number, "#,##0.##", locale=_spoken.get() or get_locale() or "en")
+    written = format_decimal(number, "#,##0.##", locale=spoken_locale())
     text: str = _catalogue().ngettext(one, many, abs(int(number)) if whole else _FEW)
     return text % {"n": written, **values}

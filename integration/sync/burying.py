@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from core.database import any_of
 from integration.mirror import Address, Deal, DealContact
 from integration.models import ChangedClient, Check, CheckStatus, MergedClient
+from integration.sync import touched
 from integration.sync.entities import COMPANIES, CONTACTS, DEALS, EntitySpec
 
 CLIENTS = (CONTACTS, COMPANIES)
@@ -46,6 +47,8 @@ def bury(
     buried = sorted(session.scalars(marked))
     if not buried:
         return buried
+    touched.note(session, portal_id, spec.name, buried)
+    touched.note_named(session, portal_id, spec.name, spec.table_name, buried)
     if spec is DEALS:
         _note_clients_of_deals(session, portal_id, buried)
     if spec in CLIENTS:
@@ -58,7 +61,7 @@ def note_clients(session: Session, portal_id: int, spec: EntitySpec, ids: Iterab
     """These clients themselves are to be looked at again; nothing for what is no client."""
     if spec in CLIENTS and (listed := sorted(ids)):
         rows = [{"portal_id": portal_id, "kind": spec.name, "client_id": i} for i in listed]
-        session.execute(insert(ChangedClient).values(rows).on_conflict_do_nothing())
+        session.execute(insert(ChangedClient).values(rows))
 
 
 def forget_winners_of_the_living(session: Session, portal_id: int, spec: EntitySpec) -> None:
@@ -88,9 +91,9 @@ def _note_clients_of_deals(session: Session, portal_id: int, deal_ids: list[int]
             portal == portal_id, deal.in_(deal_ids), client.is_not(None)
         )
         put = insert(ChangedClient).from_select(
-            ["portal_id", "kind", "client_id"], clients.distinct().order_by(client)
+            ["portal_id", "kind", "client_id"], clients.distinct()
         )
-        session.execute(put.on_conflict_do_nothing())
+        session.execute(put)
 
 
 def _remember_winners(

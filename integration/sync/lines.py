@@ -15,13 +15,18 @@ from sqlalchemy.orm import Session
 
 from core.database import Base, document, recordset
 from integration.bitrix.client import Client
+from integration.mirror import Activity, StageMove
 from integration.rules.custom import FieldType
 from integration.rules.values import Misfit
-from integration.sync import store
+from integration.sync import store, touched
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 Line = Callable[[Row], dict[str, Any]]
+_OWNED = {
+    Activity: ("bitrix_id", "owner_type", "owner_id"),
+    StageMove: ("bitrix_id", "entity", "owner_id"),
+}
 MISSHAPEN = (ValueError, TypeError, AttributeError, KeyError, ArithmeticError)
 
 
@@ -84,11 +89,17 @@ def line_source(
     optional: bool = False,
 ) -> Source:
     """A source of plain rows: insert, or replace what differs."""
-    statement = upsert(table)
+    statement, noting = upsert(table), None
+    if issubclass(table, Activity | StageMove):
+        returned = ", ".join(f"{table.__tablename__}.{column}" for column in _OWNED[table])
+        noting = touched.noting_owners(upsert(table, returning=returned).text, table)
 
-    def put(session: Session, portal_id: int, ready: Ready, _note_clients: bool) -> Stored:
+    def put(session: Session, portal_id: int, ready: Ready, note_clients: bool) -> Stored:
         parameters = {"portal_id": portal_id, "rows": ready.content}
-        changed: int = session.execute(statement, parameters).rowcount  # type: ignore[attr-defined]
+        if noting is not None and note_clients:
+            changed = session.scalar(noting, parameters) or 0
+        else:
+            changed = session.execute(statement, parameters).rowcount  # type: ignore[attr-defined]
         return Stored(
             changed, store.quarantine(session, portal_id, name, ready.ids, ready.problems)
         )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from integration.goods import DealProduct
 from integration.mirror import Currency, CurrencyRate, Deal, DealContact
-from integration.models import ChangedClient, Portal
+from integration.models import ChangedCard, ChangedClient, Portal
 
 _BASE = f"(SELECT base_currency FROM {Portal.__tablename__} WHERE id = :portal_id)"  # noqa: S608
 _OF_CURRENCIES = (
@@ -96,12 +96,15 @@ def _count_anew(session: Session, portal_id: int, chosen: str, **parameters: obj
         f"WITH priced AS (UPDATE {deals} SET base_amount = {amount}, cost = {cost} "  # noqa: S608
         f"WHERE portal_id = :portal_id AND ({chosen}) "
         f"AND (base_amount IS DISTINCT FROM {amount} OR cost IS DISTINCT FROM {cost}) "
-        "RETURNING bitrix_id, contact_id, company_id), clients AS ("
+        "RETURNING bitrix_id, contact_id, company_id, lead_id), leads AS ("
+        f"INSERT INTO {ChangedCard.__tablename__} (portal_id, kind, card_id) "
+        "SELECT DISTINCT :portal_id, 'lead', lead_id FROM priced WHERE lead_id IS NOT NULL"
+        "), clients AS ("
         "SELECT 'contact' AS kind, contact_id AS id FROM priced "
         "UNION SELECT 'company', company_id FROM priced "
         f"UNION SELECT 'contact', l.contact_id FROM priced JOIN {links} l "
         "ON l.portal_id = :portal_id AND l.deal_id = priced.bitrix_id) "
         f"INSERT INTO {changed} (portal_id, kind, client_id) "
-        "SELECT :portal_id, kind, id FROM clients WHERE id IS NOT NULL ON CONFLICT DO NOTHING"
+        "SELECT :portal_id, kind, id FROM clients WHERE id IS NOT NULL"
     )
     session.execute(statement, {"portal_id": portal_id, **parameters})

@@ -21,7 +21,7 @@ from core.database import any_of, id_array, recordset
 from integration.mirror import Address, Deal, DealContact
 from integration.models import ChangedClient, QuarantinedRow
 from integration.rules.mapping import MirrorRow
-from integration.sync import prices, product_prices
+from integration.sync import prices, product_prices, touched
 from integration.sync.entities import DEALS, EntitySpec
 
 _HASH = struct.Struct(">q")
@@ -64,8 +64,8 @@ def store_page(
 ) -> int:
     """Upsert the rows; returns how many were new or different.
 
-    `note_clients`: remember whose deals changed, for a recompute of those clients only. The first run
-    is followed by a full recompute and needs no such list.
+    `note_clients`: remember which cards changed and whose deals did, to look at those again only. The
+    first run is followed by a full recompute and needs no such list.
     """
     if not page.size:
         return 0
@@ -74,7 +74,7 @@ def store_page(
         session.execute(_touched_clients(), parameters)
     if spec.table is Deal:
         product_prices.store_rows(session, portal_id, page.products)
-    put = session.execute(_upsert(spec), parameters).all()
+    put = session.execute(_upsert(spec, noting=note_clients), parameters).all()
     if put:
         changed = [bitrix_id for bitrix_id, _ in put]
         known = [bitrix_id for bitrix_id, fresh in put if not fresh]
@@ -155,13 +155,13 @@ def _products(row: MirrorRow) -> bytes:
 
 
 @cache
-def _upsert(spec: EntitySpec) -> sa.TextClause:
+def _upsert(spec: EntitySpec, *, noting: bool) -> sa.TextClause:
     """Returns (bitrix_id, whether the row is new) of every row it wrote."""
     table, columns = spec.table_name, ("bitrix_id", "row_hash", *_columns(spec))
     computed = {c.name: _COMPUTED[c.name] for c in spec.columns if c.name in _COMPUTED}
     listed, selected = ", ".join([*columns, *computed]), ", ".join([*columns, *computed.values()])
     assigned = ", ".join(f"{name} = excluded.{name}" for name in [*columns[1:], *computed])
-    return sa.text(  # names are of our own tables
+    upsert = (  # names are of our own tables
         f"INSERT INTO {table} (portal_id, {listed}) "
         f"SELECT :portal_id, {selected} FROM {recordset(spec.columns, columns)} "
         f"ON CONFLICT (portal_id, bitrix_id) DO UPDATE SET {assigned}, "
@@ -169,8 +169,9 @@ def _upsert(spec: EntitySpec) -> sa.TextClause:
         f"WHERE ({table}.row_hash <> excluded.row_hash OR {table}.deleted_at IS NOT NULL) "
         f"AND ({table}.updated_at IS NULL OR excluded.updated_at >= {table}.updated_at"
         f" OR {table}.updated_at > now() + interval '10 minutes') "  # by a clock since set back
-        "RETURNING bitrix_id, xmax = 0"
+        f"RETURNING {table}.bitrix_id, {table}.xmax = 0 AS fresh"
     )
+    return sa.text(touched.noting_cards(upsert, spec.name, table) if noting else upsert)
 
 
 @cache
@@ -193,8 +194,7 @@ def _touched_clients() -> sa.TextClause:
         f"   JOIN {DealContact.__tablename__} l"
         "     ON l.portal_id = :portal_id AND l.deal_id = differing.bitrix_id"
         f") INSERT INTO {ChangedClient.__tablename__} (portal_id, kind, client_id) "
-        "SELECT :portal_id, kind, id FROM clients WHERE id IS NOT NULL "
-        "ON CONFLICT DO NOTHING"
+        "SELECT :portal_id, kind, id FROM clients WHERE id IS NOT NULL"
     )
 
 
@@ -242,4 +242,4 @@ def _note_contacts(session: Session, portal_id: int, deal_ids: list[int]) -> Non
         sa.literal(portal_id), sa.literal("contact"), DealContact.contact_id
     ).where(DealContact.portal_id == portal_id, DealContact.deal_id == any_of(deal_ids))
     put = insert(ChangedClient).from_select(["portal_id", "kind", "client_id"], contacts.distinct())
-    session.execute(put.on_conflict_do_nothing())
+    session.execute(put)

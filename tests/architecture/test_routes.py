@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,7 +17,9 @@ from core.web.guard import Rule, access_of
 from core.web.session import Viewer
 
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/events", "/static/<path:filename>"}
-VALUES = {"code": "crm_contact_detail_tab", "filename": "app.js"}
+VALUES = {
+    "code": "crm_contact_detail_tab", "filename": "app.js", "segment_id": "1", "key": "all_clients",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def routes(app, *rules):
         if access_of(app.view_functions[rule.endpoint]).rule in rules:
             path = rule.rule
             for name, value in VALUES.items():
-                path = path.replace(f"<{name}>", value).replace(f"<path:{name}>", value)
+                path = re.sub(rf"<(\w+:)?{name}>", value, path)
             found += [(method, path) for method in sorted(rule.methods - {"HEAD", "OPTIONS"})]
     assert found
     return found

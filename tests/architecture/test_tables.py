@@ -18,7 +18,7 @@ from integration.keys import SEALED
 NOBODYS = {"portals", "ticker_slots"}
 TABLES = {table.name: table for table in Base.metadata.sorted_tables}
 OF_PORTALS = sorted(set(TABLES) - NOBODYS)
-BY_TRIGGER = {"client_metrics"}  # goes with its portal by a trigger: proved with the others below
+BY_TRIGGER = {"client_metrics", "client_scores"}  # go by a trigger: proved with the others below
 
 _SAMPLES = (
     (ARRAY, []), (JSONB, {}), (sa.Boolean, False), (sa.Float, 0.5), (sa.Numeric, Decimal(1)),
@@ -87,7 +87,7 @@ def test_two_portals_hold_the_same_row_in_every_table_and_lose_only_their_own(se
 
 def test_the_database_has_these_tables_and_no_others(database):
     found = set(sa.inspect(database).get_table_names()) - {"alembic_version"}
-    partitions = {name for name in found if name.startswith("client_metrics_")}
+    partitions = {name for name in found if name.startswith(("client_metrics_", "client_scores_"))}
     assert found - partitions == set(TABLES)
 
 

@@ -15,7 +15,7 @@ from support.truths import assert_truth, mirror_of
 from core import runtime
 from integration.mirror import Address, Company, Contact, CustomField, Deal
 from integration.models import QuarantinedRow, SyncCursor
-from segments.writeback import last_run
+from segments.writing.writeback import last_run
 
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=64 * 1024))
 SOLD = {"stageSemanticId": "S", "contactId": 2, "contactIds": [2], "currencyId": LONG}

@@ -8,8 +8,6 @@ import sqlalchemy as sa
 from support.settings_page import plain
 from support.truths import metrics_of, wanted
 
-from segments import activity, base, totals
-from segments.choices import Active, Margin
 from segments.models import (
     ActiveWindow,
     BaseTotals,
@@ -19,7 +17,9 @@ from segments.models import (
     ContactMode,
     MarginSource,
 )
-from segments.sales import rule_of
+from segments.worth import activity, base, totals
+from segments.worth.choices import Active, Margin
+from segments.worth.sales import rule_of
 
 FIELD = "UF_CRM_MARGIN"
 KINDS = (("contact", "contacts"), ("company", "companies"))

@@ -16,8 +16,8 @@ from core.runtime import Runtime
 from core.web import shell
 from integration.mirror import Company, Contact
 from integration.models import Portal, PortalState, SyncCursor, SyncRun
-from segments import metrics
 from segments.models import SaleRule
+from segments.worth import metrics
 
 MANAGER = 6
 HANDLER = "https://app.example.com/"

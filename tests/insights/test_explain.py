@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from support.card_data import ANNA, BORIS, OURS, ROMASHKA, CardPortal
 
-from segments import explain
-from segments.explain import Client, Verdict
 from segments.models import ClientKind, ClientMetrics, ClientMode, ContactMode, SaleRule
-from segments.sales import rule_of
+from segments.worth import explain
+from segments.worth.explain import Client, Verdict
+from segments.worth.sales import rule_of
 
 CONTACT = Client(ClientKind.CONTACT, ANNA)
 COMPANY = Client(ClientKind.COMPANY, ROMASHKA)

@@ -15,10 +15,11 @@ from integration import health
 from integration.mirror import CustomField
 from integration.models import Portal
 from integration.rules.health import Code
-from segments import pipeline, rule_versions, sale_rules
-from segments.choices import Active, Margin, Values
+from segments import pipeline
 from segments.models import ActiveWindow, ClientMetrics, ClientMode, MarginSource
-from segments.sales import rule_of
+from segments.worth import rule_versions, sale_rules
+from segments.worth.choices import Active, Margin, Values
+from segments.worth.sales import rule_of
 
 MARGIN = Margin(MarginSource.COST, "UF_CRM_MARGIN", Decimal("32.5"), ((1, Decimal(10)),))
 TYPED = {

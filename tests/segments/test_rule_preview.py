@@ -13,8 +13,6 @@ from support.world import counted
 
 from core.database import transaction
 from integration.mirror import Deal, DealContact
-from segments import activity, metrics, preview, sale_rules
-from segments.choices import Active, Margin
 from segments.models import (
     ActiveWindow,
     BaseTotals,
@@ -26,9 +24,11 @@ from segments.models import (
     MarginSource,
     MetricsRun,
 )
-from segments.preview import Worth
-from segments.sale_rules import Asked
-from segments.sales import rule_of
+from segments.worth import activity, metrics, preview, sale_rules
+from segments.worth.choices import Active, Margin
+from segments.worth.preview import Worth
+from segments.worth.sale_rules import Asked
+from segments.worth.sales import rule_of
 
 RULES = {
     "fewer pipelines": Asked(pipelines=(0,)),

@@ -12,9 +12,9 @@ from support.world import counted
 
 from core.database import transaction
 from integration.mirror import CustomField, Deal, Pipeline
-from segments import metrics, rule_versions, sale_rules
 from segments.models import ClientKind, ClientMetrics, ContactMode, DateSource, MetricsRun
-from segments.sales import rule_of
+from segments.worth import metrics, rule_versions, sale_rules
+from segments.worth.sales import rule_of
 
 FIELD = "UF_CRM_CONTRACT_DATE"
 

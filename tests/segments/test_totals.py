@@ -12,8 +12,8 @@ from support.card_data import ANNA, BORIS, OURS, ROMASHKA, CardPortal
 
 from integration.mirror import Contact, Deal
 from integration.models import ChangedClient
-from segments import base, metrics, totals
 from segments.models import BaseTotals, ClientKind, ClientMetrics
+from segments.worth import base, metrics, totals
 
 
 @pytest.fixture

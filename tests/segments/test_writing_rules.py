@@ -12,9 +12,9 @@ from core.database import transaction
 from integration import health
 from integration.mirror import Company, Contact, CustomField
 from integration.rules.health import Code
-from segments import writeback, writing_rules
 from segments.models import ClientKind, WritebackSettings
-from segments.targets import Refusal, refusal
+from segments.writing import writeback, writing_rules
+from segments.writing.targets import Refusal, refusal
 
 LTV, CHECK = "UF_CRM_RUBILNIK_LTV", "UF_CRM_RUBILNIK_AVERAGE_CHECK"
 

@@ -21,7 +21,7 @@ from integration.mirror import (
 )
 from integration.models import Portal, PortalState
 from integration.sync import prices
-from segments import metrics
+from segments.worth import metrics
 
 ANNA, BORIS, ROMASHKA, OURS = 11, 12, 21, 22
 

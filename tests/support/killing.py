@@ -121,6 +121,15 @@ def write_back(portal_id: int) -> None:
     pipeline.write_back(current(), portal_id)
 
 
+def keep_up(portal_id: int) -> None:
+    """Segments brought up to the mirror."""
+    from core.runtime import current
+    from segments.members import upkeep
+
+    while upkeep.keep_up(current(), portal_id):
+        pass
+
+
 TASKS: dict[str, Callable[..., None]] = {
     "profile": profile,
     "die_after_refresh": die_after_refresh,
@@ -128,4 +137,5 @@ TASKS: dict[str, Callable[..., None]] = {
     "check": check,
     "recompute": recompute,
     "write_back": write_back,
+    "keep_up": keep_up,
 }

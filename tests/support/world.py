@@ -30,7 +30,9 @@ from demo.portal.process import DemoPortal
 from integration.models import Portal
 from integration.portals import by_member, register
 from integration.sync import engine, runs
-from segments import pipeline, sale_rules, writeback
+from segments import pipeline
+from segments.worth import sale_rules
+from segments.writing import writeback
 
 NOWHERE = "http://127.0.0.1:1"
 """The application's address where only the test client talks to it."""

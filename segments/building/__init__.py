@@ -1,0 +1,1 @@
+"""A segment being put together: the draft, its form, its tree as shown, its counters."""

@@ -1,0 +1,70 @@
+"""Members of a segment as a CSV file that Excel opens: who, with the addresses to reach them by."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.database import any_of
+from integration.mirror import Address, AddressKind
+from segments import audience
+from segments.audience import Member
+from segments.members import membership, sheets
+from segments.rules.tree import Kind
+
+BATCH = 5000
+ADDRESSED = (AddressKind.EMAIL, AddressKind.PHONE, AddressKind.MESSENGER)
+
+
+def lines(
+    session: Session, portal_id: int, segment_id: int, headers: Sequence[str]
+) -> Iterator[bytes]:
+    """The file in portions: a BOM, the headers, a line for each stored member."""
+    yield b"\xef\xbb\xbf" + _line(headers)
+    query = membership.living(portal_id, segment_id).execution_options(yield_per=BATCH)
+    for batch in session.execute(query).partitions(BATCH):
+        cards = [(Kind(kind), number) for kind, number in batch]
+        yield from _batch(session, portal_id, cards)
+
+
+def _batch(session: Session, portal_id: int, cards: list[tuple[Kind, int]]) -> Iterator[bytes]:
+    addresses = _addresses(session, portal_id, cards)
+    for member in audience.named(session, portal_id, cards):
+        known = addresses.get((member.kind.value, member.id), {})
+        yield _line([*_card(member), *(", ".join(known.get(kind, ())) for kind in ADDRESSED)])
+
+
+def _card(member: Member) -> list[str]:
+    return [member.kind.value, str(member.id), member.name]
+
+
+def _addresses(
+    session: Session, portal_id: int, cards: list[tuple[Kind, int]]
+) -> dict[tuple[str, int], dict[str, list[str]]]:
+    found: dict[tuple[str, int], dict[str, list[str]]] = {}
+    for kind in {kind for kind, _ in cards}:
+        ids = [number for each, number in cards if each is kind]
+        query = (
+            sa.select(Address.entity, Address.entity_id, Address.kind, Address.normalised)
+            .where(
+                Address.portal_id == portal_id,
+                Address.entity == kind.value,
+                Address.entity_id == any_of(ids),
+                Address.kind.in_([each.value for each in ADDRESSED]),
+                Address.normalised.is_not(None),
+            )
+            .order_by(Address.entity_id, Address.kind, Address.position)
+        )
+        for entity, number, address_kind, value in session.execute(query):
+            found.setdefault((entity, number), {}).setdefault(address_kind, []).append(str(value))
+    return found
+
+
+def _line(cells: Sequence[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerow([sheets.safe(cell) for cell in cells])
+    return text.getvalue().encode()

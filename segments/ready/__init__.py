@@ -1,0 +1,1 @@
+"""Ready segments: presets with their numbers."""

@@ -1,0 +1,1 @@
+"""Pure decisions about segments: no SQL, no clock, no framework."""

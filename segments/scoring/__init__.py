@@ -1,0 +1,1 @@
+"""Scores of clients (RFM) and their stages of life."""

@@ -1,0 +1,202 @@
+"""The edge of saved segments: the list, one segment's page, who is in it and why, its versions, its file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+from flask import Blueprint, Response, g, render_template, request
+
+from core.database import transaction
+from core.runtime import current
+from core.web.guard import admin_required
+from core.web.words import gettext as _
+from segments import jobs, segment_pages
+from segments.conditions.catalog import scope_of
+from segments.conditions.definitions import InvalidCondition
+from segments.members import exporting, importing, list_words, saving, segment_words, sizes
+from segments.members.saving import InUse, NoSuchSegment, Overtaken
+from segments.saved import How, Segment
+
+blueprint = Blueprint("saved_segments", __name__, template_folder="templates")
+
+
+@blueprint.get("/segments")
+@admin_required
+def listed() -> str:
+    """The portal's segments."""
+    return _list()
+
+
+@blueprint.get("/segments/<int:segment_id>")
+@admin_required
+def segment(segment_id: int) -> str:
+    """One segment."""
+    return page(segment_id)
+
+
+@blueprint.get("/segments/<int:segment_id>/state")
+@admin_required
+def state(segment_id: int) -> str:
+    """Its counters; asks for itself until they are counted."""
+    with current().sessions() as session:
+        found = _find(session, segment_id)
+        return render_template("segments/segment_state.html", segment=found)
+
+
+@blueprint.get("/segments/<int:segment_id>/sample")
+@admin_required
+def sample(segment_id: int) -> str:
+    """Ten people, each with why he is in."""
+    with current().sessions() as session:
+        found = _find(session, segment_id)
+        people = segment_pages.sample(session, scope_of(session, g.viewer.portal_id), found)
+        return _people(found, people)
+
+
+@blueprint.get("/segments/<int:segment_id>/people")
+@admin_required
+def people(segment_id: int) -> str:
+    """The cards that were looked for, each with why it is in or not."""
+    typed = request.args.get("search", "").strip()
+    with current().sessions() as session:
+        found = _find(session, segment_id)
+        scope = scope_of(session, g.viewer.portal_id)
+        judged = segment_pages.judged(session, scope, found, typed) if typed else []
+        return _people(found, judged, typed=typed, searched=True)
+
+
+@blueprint.get("/segments/<int:segment_id>/moves")
+@admin_required
+def moves(segment_id: int) -> str:
+    """Who came and went lately, and why."""
+    with current().sessions() as session:
+        found = _find(session, segment_id)
+        listed = segment_pages.moves(session, scope_of(session, g.viewer.portal_id), found)
+        return render_template("segments/segment_moves.html", moves=listed, words=segment_words)
+
+
+@blueprint.get("/segments/<int:segment_id>/overlap")
+@admin_required
+def overlap(segment_id: int) -> str:
+    """What the segment has in common with another one."""
+    other_id = request.args.get("other", type=int)
+    with current().sessions() as session:
+        found = _find(session, segment_id)
+        other = _find(session, other_id) if other_id else None
+        shared = sizes.overlap(session, g.viewer.portal_id, segment_id, other.id) if other else None
+        return render_template(
+            "segments/segment_overlap.html", segment=found, other=other, shared=shared
+        )
+
+
+@blueprint.get("/segments/<int:segment_id>/export")
+@admin_required
+def export(segment_id: int) -> Response:
+    """The members as a file."""
+    portal_id, sessions = g.viewer.portal_id, current().sessions
+    headers = [_("Kind"), _("Number"), _("Name"), _("E-mail"), _("Phone"), _("Messenger")]
+    with sessions() as session:
+        _find(session, segment_id)
+
+    def portions() -> Any:
+        with sessions() as session:
+            yield from exporting.lines(session, portal_id, segment_id, headers)
+
+    return Response(portions(), content_type="text/csv; charset=utf-8")
+
+
+@blueprint.post("/segments/<int:segment_id>/name")
+@admin_required
+def rename(segment_id: int) -> tuple[str, int]:
+    """Another name."""
+    return _change(segment_id, name=request.form.get("name", ""))
+
+
+@blueprint.post("/segments/<int:segment_id>/restore")
+@admin_required
+def restore(segment_id: int) -> tuple[str, int]:
+    """Put an older version into force again."""
+    number, version = (request.form.get(name, type=int) for name in ("number", "version"))
+    if number is None or version is None:
+        flask.abort(400)
+    portal_id = g.viewer.portal_id
+    try:
+        with transaction(current().sessions) as session:
+            saving.restore(
+                *(session, portal_id, segment_id, number),
+                made_from=version, user_id=g.viewer.user_id,
+            )  # fmt: skip
+    except NoSuchSegment:
+        flask.abort(404)
+    except Overtaken:
+        return page(segment_id, said="overtaken"), 422
+    except InvalidCondition:
+        return page(segment_id, said="unfit"), 422
+    jobs.enqueue_upkeep(portal_id)
+    return page(segment_id, said="restored"), 200
+
+
+@blueprint.post("/segments/<int:segment_id>/archive")
+@admin_required
+def archive(segment_id: int) -> tuple[str, int]:
+    """Put the segment away."""
+    try:
+        with transaction(current().sessions) as session:
+            saving.archive(session, g.viewer.portal_id, segment_id, g.viewer.user_id)
+    except NoSuchSegment:
+        flask.abort(404)
+    except InUse as error:
+        return page(segment_id, said="in_use", names=error.names), 422
+    return _list(said="archived"), 200
+
+
+def page(segment_id: int, **more: Any) -> str:
+    """The segment's page; `said`: what has just happened."""
+    portal_id = g.viewer.portal_id
+    with current().sessions() as session:
+        found = _find(session, segment_id)
+        facts = segment_pages.page(session, scope_of(session, portal_id), found)
+        facts |= {"words": segment_words, "list_words": list_words}
+        if found.how == How.STATIC:
+            facts["last_import"] = importing.last_import(session, portal_id, segment_id)
+        return render_template("segments/segment.html", **facts, **more)
+
+
+def _list(said: str = "") -> str:
+    typed = request.args.get("search", "")
+    with current().sessions() as session:
+        lines = segment_pages.lines(session, g.viewer.portal_id, typed)
+        return render_template(
+            "segments/list.html", lines=lines, typed=typed, said=said, words=segment_words
+        )
+
+
+def _people(found: Segment, judged: list[segment_pages.Judged], **more: Any) -> str:
+    return render_template(
+        "segments/segment_people.html", segment=found, judged=judged, words=segment_words, **more
+    )
+
+
+def _change(segment_id: int, name: str) -> tuple[str, int]:
+    version = request.form.get("version", type=int) or 0
+    try:
+        with transaction(current().sessions) as session:
+            saving.change(
+                *(session, g.viewer.portal_id, segment_id),
+                made_from=version, name=name, user_id=g.viewer.user_id,
+            )  # fmt: skip
+    except NoSuchSegment:
+        flask.abort(404)
+    except Overtaken:
+        return page(segment_id, said="overtaken"), 422
+    except InvalidCondition:
+        return page(segment_id, said="nameless"), 422
+    return page(segment_id, said="saved"), 200
+
+
+def _find(session: Any, segment_id: int) -> Segment:
+    try:
+        return saving.find(session, g.viewer.portal_id, segment_id)
+    except NoSuchSegment:
+        flask.abort(404)

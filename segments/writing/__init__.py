@@ -1,0 +1,1 @@
+"""Figures on their way back to the portal's cards."""
