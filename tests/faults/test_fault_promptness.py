@@ -22,7 +22,7 @@ from segments import jobs, pipeline
 
 LTV = "UF_CRM_RUBILNIK_LTV"
 FEW_REQUESTS = 6
-SOON = 10.0  # seconds; alone on a machine it takes two
+SOON = 20.0  # seconds, as promised; alone on a machine it takes two
 
 
 @pytest.fixture
