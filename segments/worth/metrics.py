@@ -32,7 +32,7 @@ _VALUES = tuple(c.name for c in ClientMetrics.__table__.columns if c.name not in
 class Outcome:
     """What a computation did: clients with sales it looked at, rows it wrote, seconds it took.
 
-    `touched`: clients whose deals had changed, by kind; nobody when everyone was computed.
+    `touched`: clients whose deals had changed, by kind.
     """
 
     clients: int
@@ -46,12 +46,12 @@ def compute_all(session: Session, portal_id: int) -> Outcome:
     one_at_a_time(session, _LOCK, portal_id)
     rule = rule_of(session, portal_id)
     started = time.perf_counter()
+    touched = _take_changed(session, portal_id)
     kinds = sorted(ClientKind)  # in the order of the key: sorted rows are indexed twice as fast
     table: Any = ClientMetrics.__table__
     rows = swap.replace(session, table, portal_id, [worth(rule, kind, None) for kind in kinds])
-    session.execute(sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id))
     totals.recount(session, rule)
-    return _finish(session, rule, [(rows, rows)], started)
+    return replace(_finish(session, rule, [(rows, rows)], started), touched=touched)
 
 
 def compute_changed(session: Session, portal_id: int) -> Outcome:
@@ -61,11 +61,19 @@ def compute_changed(session: Session, portal_id: int) -> Outcome:
         return compute_all(session, portal_id)
     rule = rule_of(session, portal_id)
     started = time.perf_counter()
-    taken = sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id)
-    rows = session.execute(taken.returning(ChangedClient.kind, ChangedClient.client_id)).all()
-    touched = {kind: sorted({i for found, i in rows if found == kind}) for kind in ClientKind}
+    touched = _take_changed(session, portal_id)
     results = [_store_some(session, rule, kind, touched[kind]) for kind in ClientKind]
     return replace(_finish(session, rule, results, started), touched=touched)
+
+
+def _take_changed(session: Session, portal_id: int) -> dict[ClientKind, list[int]]:
+    """The noted clients by kind, noted no longer. To be called before anything is computed.
+
+    What is noted after that may not have been seen, and stays for the next time.
+    """
+    taken = sa.delete(ChangedClient).where(ChangedClient.portal_id == portal_id)
+    rows = session.execute(taken.returning(ChangedClient.kind, ChangedClient.client_id)).all()
+    return {kind: sorted({i for found, i in rows if found == kind}) for kind in ClientKind}
 
 
 def is_stale(session: Session, portal_id: int) -> bool:

@@ -15,12 +15,14 @@ from core.database import transaction
 from core.locks import alone
 from core.queue import Queue
 from integration import jobs as mirror_jobs
+from integration.connect import limiter
 from integration.models import ChangedClient, PortalEvent, SyncRun
 from integration.sync import engine, runs
 from segments import jobs, pipeline
 
 LTV = "UF_CRM_RUBILNIK_LTV"
 FEW_REQUESTS = 6
+PATIENCE = 20.0  # seconds until a test gives up; what is promised is measured by the soak
 
 
 @pytest.fixture
@@ -98,6 +100,17 @@ def test_an_edit_the_full_run_read_first_is_not_kept_until_its_end(settled):
     assert card(world, deal) == before + 1000
 
 
+def test_an_edit_the_last_page_of_a_full_run_was_just_ahead_of_goes_first_all_the_same(settled):
+    """The run's end has everybody counted anew; who was edited meanwhile is still written first."""
+    world, deal = settled, sold(settled)
+    before = card(world, deal)
+    raised(world, deal)
+    world.work(Queue.INTERACTIVE)
+    assert world.sync(full=True).status == "done"
+    worked_off(world)
+    assert card(world, deal) == before + 1000, "not left to the bulk writer, who is not at work here"
+
+
 def test_before_the_end_of_the_first_run_nobody_is_counted(world):
     with transaction(world.runtime.sessions) as session:
         run_id = runs.start(session, world.portal_id, full=True).id
@@ -110,6 +123,37 @@ def test_before_the_end_of_the_first_run_nobody_is_counted(world):
     assert pipeline.behind(world.runtime) == [world.portal_id]
     finish(world)
     assert_truth(world)
+
+
+def test_with_the_limits_used_up_by_a_full_run_an_edit_still_goes_first(settled, stage):
+    world, deal = settled, sold(settled)
+    before = card(world, deal)
+    stage.use(time.sleep)
+    world.demo.control("limits", {"enabled": True, "bucket_size": 50, "drain_per_second": 2})
+    limiter(world.runtime, world.portal).refused()
+    stopped = threading.Event()
+
+    def read_all():
+        while not stopped.is_set():
+            world.sync(full=True)
+
+    reading = threading.Thread(target=read_all)
+    reading.start()
+    try:
+        time.sleep(1)
+        began = time.monotonic()
+        raised(world, deal)
+        while card(world, deal) == before:
+            assert time.monotonic() - began < PATIENCE
+            worked_off(world)
+            time.sleep(0.1)
+        assert reading.is_alive()
+    finally:
+        world.demo.control("limits", {"enabled": False})
+        limiter(world.runtime, world.portal)._shared._client.flushall()
+        stopped.set()
+        reading.join()
+    assert card(world, deal) == before + 1000
 
 
 def test_an_edit_is_written_between_two_batches_of_whoever_writes_the_rest(settled):
