@@ -151,7 +151,7 @@ def _top(operand: Operand, percent: Decimal) -> Expression:
 
 
 def _stored(_operand: Operand, _value: Any) -> Expression:
-    raise NotImplementedError("membership is asked of its own table: segments.conditions.compile")
+    raise TypeError("membership is asked of its own table: conditions.membership_conditions")
 
 
 _EMPTY = Operator("empty", N_("is empty"), shapes.NOTHING, lambda o, _: o.sql.is_(None), empty=True)

@@ -108,7 +108,9 @@ def test_an_edit_the_last_page_of_a_full_run_was_just_ahead_of_goes_first_all_th
     world.work(Queue.INTERACTIVE)
     assert world.sync(full=True).status == "done"
     worked_off(world)
-    assert card(world, deal) == before + 1000, "not left to the bulk writer, who is not at work here"
+    assert card(world, deal) == before + 1000, (
+        "not left to the bulk writer, who is not at work here"
+    )
 
 
 def test_before_the_end_of_the_first_run_nobody_is_counted(world):

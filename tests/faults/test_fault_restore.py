@@ -8,13 +8,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import sqlalchemy as sa
-from support.trouble import finish
+from support.trouble import checked, finish
 from support.truths import assert_truth
 
-from core.database import Base, transaction
+from core.database import Base
 from core.queue import Queue
-from integration.models import Check, Portal, PortalState
-from integration.sync import checks, reconcile
+from integration.models import Portal, PortalState
 
 
 @contextmanager
@@ -62,20 +61,6 @@ def a_days_work(world):
     finish(world)
     checked(world)
     finish(world)
-
-
-def checked(world):
-    """Every check done, with an administrator's consent where it is asked."""
-    with transaction(world.runtime.sessions) as session:
-        checks.request(session, world.portal_id)
-    for _ in range(30):
-        reconcile.run_slice(world.runtime, world.portal_id)
-        with transaction(world.runtime.sessions) as session:
-            confirmed = checks.confirm(session, world.portal_id)
-            if not confirmed and not checks.is_open(session, world.portal_id):
-                return
-            session.execute(sa.update(Check).values(resume_at=None))
-    raise AssertionError("the check does not end")
 
 
 def test_yesterdays_backup_catches_up_with_the_portal(world):

@@ -11,12 +11,11 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 from support.killing import Victim
-from support.trouble import finish
+from support.trouble import checked, finish
 
 from core.database import transaction
 from demo.soak import Soak
-from integration.models import Check, Portal
-from integration.sync import checks, reconcile
+from integration.models import Portal
 from segments import audience
 from segments.conditions import definitions
 from segments.conditions.catalog import scope_of
@@ -145,20 +144,6 @@ def edit(world, rng):
     row = rng.choice(world.rows(table))
     order = {"table": table, "action": "update", "id": row["ID"]}
     world.demo.control("mutate", {**order, "fields": rng.choice(EDITED[table])})
-
-
-def checked(world):
-    """A nightly check of everything, with an administrator's consent."""
-    with transaction(world.runtime.sessions) as session:
-        checks.request(session, world.portal_id)
-    for _ in range(30):
-        reconcile.run_slice(world.runtime, world.portal_id)
-        with transaction(world.runtime.sessions) as session:
-            confirmed = checks.confirm(session, world.portal_id)
-            if not confirmed and not checks.is_open(session, world.portal_id):
-                return
-            session.execute(sa.update(Check).values(resume_at=None))
-    raise AssertionError("the check does not end")
 
 
 def a_day_later(world):

@@ -21,7 +21,8 @@ from demo.portal.process import DemoPortal
 from integration import installs, tokens
 from integration.connect import connect
 from integration.fields import DEFAULT_FIELDS
-from integration.models import Portal, RunStatus, SyncRun
+from integration.models import Check, Portal, RunStatus, SyncRun
+from integration.sync import checks, reconcile
 from segments.models import WritebackSettings
 
 DATA = {"seed": 1, "contacts": 56, "deals": 120, "dirty": True, "now": "2026-05-04T09:00:00+00:00"}
@@ -157,6 +158,20 @@ def newest(world: World) -> int:
     """The number of the newest entry of the portal's log; a batch stands after its commands."""
     entries = world.demo.control("log?since=0&limit=100000")
     return max((entry["n"] for entry in entries), default=0)
+
+
+def checked(world: World) -> None:
+    """Every check done, with an administrator's consent where it is asked for it."""
+    with transaction(world.runtime.sessions) as session:
+        checks.request(session, world.portal_id)
+    for _ in range(30):
+        reconcile.run_slice(world.runtime, world.portal_id)
+        with transaction(world.runtime.sessions) as session:
+            confirmed = checks.confirm(session, world.portal_id)
+            if not confirmed and not checks.is_open(session, world.portal_id):
+                return
+            session.execute(sa.update(Check).values(resume_at=None))
+    raise AssertionError("the check does not end")
 
 
 class Hourglass:
