@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,6 +37,8 @@ class Settings:
     b24_client_secret: str = field(default="", repr=False)
     b24_oauth_urls: tuple[str, ...] = OFFICIAL_OAUTH_URLS
     allow_private_portals: bool = False
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
     log_level: str = "INFO"
 
     @classmethod
@@ -62,6 +65,8 @@ class Settings:
             b24_client_secret=raw.get("B24_CLIENT_SECRET", "").strip(),
             b24_oauth_urls=_oauth_urls(raw),
             allow_private_portals=_bool(raw, "ALLOW_PRIVATE_PORTALS"),
+            smtp_url=_smtp_url(raw),
+            mail_from=_mail_from(raw),
             log_level=_log_level(raw),
         )
 
@@ -134,6 +139,32 @@ def _server_url(raw: Mapping[str, str], name: str, *schemes: str) -> str:
     value = raw.get(name, "").strip()
     if value and value.partition("://")[0].partition("+")[0] not in schemes:
         raise ConfigError(f"{name} must begin with {schemes[0]}://")
+    return value
+
+
+def _smtp_url(raw: Mapping[str, str]) -> str:
+    """`smtps://user:password@host:465` (TLS) or `smtp://…:587` (STARTTLS, but for this machine itself)."""
+    value = raw.get("SMTP_URL", "").strip()
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ConfigError("SMTP_URL must look like smtp://user:password@mail.example.com:587")
+    if not raw.get("MAIL_FROM", "").strip():
+        raise ConfigError("MAIL_FROM is not set: the address letters of SMTP_URL come from")
+    return value
+
+
+def _mail_from(raw: Mapping[str, str]) -> str:
+    """`sales@example.com` or `Name <sales@example.com>`."""
+    value = raw.get("MAIL_FROM", "").strip()
+    address = parseaddr(value)[1]
+    if value and (address.count("@") != 1 or not all(address.split("@"))):
+        raise ConfigError(f"MAIL_FROM must be an address like sales@example.com, got {value!r}")
     return value
 
 

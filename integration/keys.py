@@ -1,4 +1,4 @@
-"""Key rotation: every sealed column of the integration sealed again with the first key."""
+"""Key rotation: every sealed column sealed again with the first key."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.crypto import Vault
+from core.database import Base
 from integration.models import Portal, PortalToken
 
-SEALED = (
+SEALED: list[tuple[type[Base], tuple[str, ...]]] = [
     (Portal, ("client_secret_sealed", "application_token_sealed")),
     (PortalToken, ("access_token_sealed", "refresh_token_sealed")),
-)
+]
+
+
+def also_sealed(table: type[Base], columns: tuple[str, ...]) -> None:
+    """A package above keeps sealed columns as well: the composition root says so at the start."""
+    if (table, columns) not in SEALED:
+        SEALED.append((table, columns))
 
 
 def rotate(session: Session, vault: Vault) -> int:

@@ -4,9 +4,12 @@ from alembic import context
 
 import integration.goods
 import integration.mirror
-import integration.models  # noqa: F401
+import integration.models
+import mailings.models
+import mailings.permissions
 import segments.models
-import segments.saved  # noqa: F401
+import segments.saved
+import segments.scoring.scored  # noqa: F401
 from core import embedded
 from core import models as core_models  # noqa: F401
 from core.config import Settings

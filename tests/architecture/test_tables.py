@@ -18,10 +18,10 @@ from integration.keys import SEALED
 NOBODYS = {"portals", "ticker_slots"}
 TABLES = {table.name: table for table in Base.metadata.sorted_tables}
 OF_PORTALS = sorted(set(TABLES) - NOBODYS)
-BY_TRIGGER = {"client_metrics", "client_scores"}  # go by a trigger: proved with the others below
+BY_TRIGGER = {"client_metrics", "client_scores", "deliveries"}  # go by a trigger: proved with the others below
 
 _SAMPLES = (
-    (ARRAY, []), (JSONB, {}), (sa.Boolean, False), (sa.Float, 0.5), (sa.Numeric, Decimal(1)),
+    (ARRAY, []), (JSONB, {}), (sa.LargeBinary, b"same"), (sa.Boolean, False), (sa.Float, 0.5), (sa.Numeric, Decimal(1)),
     (sa.Integer, 7), (sa.DateTime, datetime(2026, 11, 1, tzinfo=UTC)), (sa.Date, date(2026, 11, 1)),
     (sa.Text, "same"), (sa.String, "same"),
 )  # fmt: skip

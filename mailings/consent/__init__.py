@@ -1,0 +1,1 @@
+"""Who may be written to: the ledger of consents, suppressed addresses, unsubscribing, erasing."""

@@ -1,0 +1,1 @@
+"""An audience → one delivery per client, each with the reason why it is not sent."""

@@ -1,0 +1,48 @@
+"""What may be done to a mailing in which state: buttons and use cases both ask this table."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from mailings.rules.states import MailingState
+
+
+class Action(StrEnum):
+    """What a person does to a mailing."""
+
+    EDIT = "edit"
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    DELETE = "delete"
+
+
+class IllegalTransition(Exception):
+    """The mailing is not in a state in which this may be done."""
+
+    def __init__(self, action: Action, state: MailingState) -> None:
+        super().__init__(f"{action} a mailing that is {state}")
+        self.action, self.state = action, state
+
+
+_ALLOWED = {
+    MailingState.DRAFT: {Action.EDIT, Action.START, Action.DELETE},
+    MailingState.SCHEDULED: {Action.CANCEL, Action.PAUSE},
+    MailingState.PLANNING: {Action.CANCEL},
+    MailingState.RUNNING: {Action.PAUSE, Action.CANCEL},
+    MailingState.PAUSED: {Action.RESUME, Action.CANCEL},
+    MailingState.FINISHED: set[Action](),
+    MailingState.CANCELLED: set[Action](),
+}
+
+
+def allowed(state: MailingState) -> frozenset[Action]:
+    """What may be done now."""
+    return frozenset(_ALLOWED[state])
+
+
+def check(action: Action, state: MailingState) -> None:
+    """Raises IllegalTransition when it may not be done now."""
+    if action not in _ALLOWED[state]:
+        raise IllegalTransition(action, state)

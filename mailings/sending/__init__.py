@@ -1,0 +1,1 @@
+"""The sender: deliveries → the wire, at most once, at the pace allowed."""
