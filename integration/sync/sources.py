@@ -31,7 +31,9 @@ from integration.sync.lines import (
 IDS_PER_CALL = 50
 
 
-def _card_source(spec: EntitySpec) -> Source:
+def card_source(spec: EntitySpec) -> Source:
+    """Contacts, companies, leads or deals; deals bring their product rows when `spec.sells`."""
+
     def pages(client: Client, start: Start) -> Iterator[Rows]:
         if start.since is not None and spec.item:
             return _changed_items(client, spec, start, start.since)
@@ -226,9 +228,9 @@ def _activity_source() -> Source:
 SOURCES = (
     catalog.sections(),
     catalog.products(),
-    *(_card_source(spec) for spec in CARDS if spec is not DEALS),
+    *(card_source(spec) for spec in CARDS if spec is not DEALS),
     _history_source("deal", 2, "STAGE"),
     _history_source("lead", 1, "STATUS"),
     _activity_source(),
-    _card_source(DEALS),
+    card_source(DEALS),
 )
