@@ -12,7 +12,6 @@ import cli_segments
 import insights.views
 import integration.health
 import integration.health_views
-import integration.keys
 import integration.standing_views
 import integration.views
 import segments.builder_views
@@ -30,7 +29,6 @@ from core.config import Settings
 from core.runtime import Runtime
 from core.web import health, shell, trace
 from mailings import permissions  # noqa: F401 - its tables
-from mailings.models import MailServer
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -63,9 +61,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli_clients.register(app)
     cli_rules.register(app)
     cli_segments.register(app)
-    integration.keys.also_sealed(
-        MailServer, ("password_sealed", "dkim_key_sealed", "mailbox_password_sealed")
-    )
     integration.health.figures_from(segments.standing.figures)
     shell.register(
         app,
