@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
-from integration.models import Money, OfPortal, Timestamp
+from integration.models import ManyOfPortal, Money, OfPortal, Timestamp
 
 
 class Mirrored(OfPortal):
@@ -152,7 +152,7 @@ class Deal(Mirrored, Base):
     moved_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
-class DealContact(OfPortal, Base):
+class DealContact(ManyOfPortal, Base):
     """A contact of a deal; `position` 0 is the primary one."""
 
     __tablename__ = "deal_contacts"
@@ -172,7 +172,7 @@ class AddressKind(StrEnum):
     WEB = "web"
 
 
-class Address(OfPortal, Base):
+class Address(ManyOfPortal, Base):
     """A phone, e-mail, messenger or site of a client or lead: as typed, and normalised.
 
     `normalised` is empty when the value is no address; `problem` then says why.
