@@ -15,7 +15,7 @@ run: deps ## The same processes for a real portal; settings from the environment
 
 test: deps .venv/dev ## The whole test suite (ARGS="-k card" narrows it)
 	@sh scripts/chromium.sh
-	@python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	@python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: deps .venv/dev ## Everything CI checks: lint, format, types, import rules, tests
 	ruff check .

@@ -36,6 +36,7 @@ from demo.portal.process import DemoPortal, demo_portal
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = 6
+LONG = {"faults", "flows", "browser"}
 TINY = {"seed": 1, "sizes": "tiny", "dirty": True}
 ENCRYPTION_KEY = "dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0zMmJ5dGU="
 
@@ -44,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--scripts", type=int, default=SCRIPTS, help="how many random scripts of edits and faults"
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders of few long tests first: begun last, one of their files would run on alone at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 @pytest.fixture
