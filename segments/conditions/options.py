@@ -162,7 +162,7 @@ def _custom(session: Session, portal_id: int, rest: str) -> Options:
     row = session.get(CustomField, (portal_id, entity, code))
     if row is None:
         return []
-    return [(str(item["ID"]), str(item["VALUE"])) for item in row.items or []]
+    return [(str(item["id"]), str(item["value"])) for item in row.items or []]
 
 
 def _rfm_groups(session: Session, portal_id: int, _rest: str) -> Options:

@@ -7,9 +7,11 @@ import json
 import re
 
 import pytest
+import sqlalchemy as sa
 from support.segment_portal import NOW, Maker, stored
 from support.settings_page import plain
 
+from integration.mirror import CustomField
 from segments.building import builder, builder_forms, builder_inputs, drafts
 from segments.building.builder import NoSuchPlace
 from segments.conditions.catalog import scope_of
@@ -277,6 +279,19 @@ def test_values_are_chosen_from_the_portals_lists(bench):
         "POST", "/segments/builder/values", draft=made, at="clients.0", search="ъъъ"
     )
     assert "checkbox" not in nothing
+
+
+def test_values_of_the_portals_own_list_fields_are_offered_by_their_names(bench):
+    bench.ask("GET", "/segments/builder")
+    bench.edit("add clients field:UF_CRM_POTENTIAL")
+    assert bench.status == 200
+    found = plain(bench.ask("POST", "/segments/builder/values", draft=bench.draft, at="clients.0"))
+    with bench.world.runtime.sessions() as session:
+        names = session.scalars(
+            sa.select(CustomField.items).where(CustomField.code == "UF_CRM_POTENTIAL")
+        ).first()
+    assert names
+    assert all(item["value"] in found + bench.text for item in names)
 
 
 @pytest.mark.parametrize(
