@@ -7,13 +7,30 @@ from flask import Flask
 import cli
 import cli_clients
 import cli_health
+import cli_mailings
+import cli_people
 import cli_rules
 import cli_segments
+import cli_sender
 import insights.views
 import integration.health
 import integration.health_views
 import integration.standing_views
 import integration.views
+import mailings.consent_file_views
+import mailings.letter_views
+import mailings.mailing_settings_views
+import mailings.mailing_views
+import mailings.offer_views
+import mailings.planning.readiness
+import mailings.receipt_views
+import mailings.result_views
+import mailings.sending.launching
+import mailings.server_views
+import mailings.steering_views
+import mailings.suppression_views
+import mailings.tracking_views
+import mailings.unsubscribe_views
 import segments.builder_views
 import segments.gallery_views
 import segments.list_views
@@ -53,6 +70,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         segments.gallery_views.blueprint,
         segments.list_views.blueprint,
         segments.rfm_views.blueprint,
+        mailings.mailing_views.blueprint,
+        mailings.steering_views.blueprint,
+        mailings.mailing_settings_views.blueprint,
+        mailings.server_views.blueprint,
+        mailings.suppression_views.blueprint,
+        mailings.consent_file_views.blueprint,
+        mailings.offer_views.blueprint,
+        mailings.letter_views.blueprint,
+        mailings.tracking_views.blueprint,
+        mailings.unsubscribe_views.blueprint,
+        mailings.receipt_views.blueprint,
+        mailings.result_views.blueprint,
         insights.views.blueprint,
     ):
         app.register_blueprint(blueprint)
@@ -61,7 +90,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli_clients.register(app)
     cli_rules.register(app)
     cli_segments.register(app)
+    cli_sender.register(app)
+    cli_mailings.register(app)
+    cli_people.register(app)
     integration.health.figures_from(segments.standing.figures)
+    mailings.planning.readiness.also(mailings.sending.launching.problems)
     shell.register(
         app,
         settings,

@@ -13,4 +13,13 @@ SCHEDULE = (
     Periodic("pull", 30, "integration.jobs.pull", Queue.SYNC),
     Periodic("bind", 6 * 3600, "integration.jobs.bind", Queue.SYNC),
     Periodic("forget", 3600, "integration.jobs.forget", Queue.SYNC),
+    Periodic("mailings-tell", 30, "mailings.portal_jobs.tell", Queue.SYNC),
+    Periodic("mailings-ask", 60, "mailings.portal_jobs.ask", Queue.SYNC),
+    Periodic("mailings-read", 180, "mailings.receipt_jobs.read_mailboxes", Queue.SYNC),
+    Periodic("mailings-replies", 60, "mailings.receipt_jobs.tell_replies", Queue.SYNC),
+    Periodic("mailings-credit", 120, "mailings.receipt_jobs.credit", Queue.COMPUTE),
+    Periodic("mailings-due", 10, "mailings.jobs.due", Queue.INTERACTIVE),
+    Periodic("mailings-finished", 30, "mailings.sending_jobs.tell", Queue.SYNC),
+    Periodic("mailings-grow", 300, "mailings.jobs.grow", Queue.COMPUTE),
+    Periodic("mailings-consents", 300, "mailings.jobs.follow_consents", Queue.COMPUTE),
 )

@@ -1,12 +1,14 @@
 """A portal with data and Rubilnik beside it, installed and synced: the processes and the steps.
 
 Everything the application is told here, an administrator would tell it by hand: the key pair, the
-first opening of the install page, which pipelines are sales, the switch of writing.
+first opening of the install page, which pipelines are sales, the switch of writing, which field says
+that people agreed to letters. Letters go to a mail server of the demo's own, whose recipients act.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import os
 import secrets
@@ -23,7 +25,10 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / ".data" / "demo"
-PROCESSES = ("web", "worker-interactive", "worker-sync", "worker-compute", "ticker")
+PROCESSES = ("web", "worker-interactive", "worker-sync", "worker-compute", "sender", "ticker")
+CONSENT_FIELD = "UF_CRM_MAIL_CONSENT"
+MAIL_FROM = "Пять направлений <news@five.example.com>"
+SPEED, EAGER = 120, 3
 SALES_PIPELINES = "0,1"
 PATIENCE = 150
 
@@ -38,7 +43,11 @@ Ready.
       A client's card: LTV and average check among the fields, written by Rubilnik;
       the tab «Рубильник» explains them deal by deal.
 
-  Try: move a deal to a won stage and watch the card; choose another user at the top right
+  {mail}/
+      The demo's mail: what you send from «Рассылки» arrives here, to invented people who
+      open, click, leave requests on the portal and buy, {speed} times faster than in life.
+
+  Try: send an offer to «Foreign leads»; move a deal to a won stage and watch the card; choose another user at the top right
   and see what an ordinary manager may see; open Settings in Rubilnik.
 
 Ctrl-C stops everything. Logs: {logs}/
@@ -55,6 +64,7 @@ class Options:
 
     port: int = 8000
     portal_port: int = 8899
+    mail_port: int = 8925
     sizes: str = "demo"
     seed: int = 1
     data: Path = DATA
@@ -68,7 +78,10 @@ class Demo:
         self.options = options
         self.portal = f"http://127.0.0.1:{options.portal_port}"
         self.app = f"http://127.0.0.1:{options.port}"
+        self.mail = f"http://127.0.0.1:{options.mail_port + 1}"
         self.logs = options.data / "logs"
+        secret = secrets.token_urlsafe(48)
+        self.receipts = f"{self.app}/receipts/email/dsn?key={receipts_key(secret)}"
         self.env = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -77,10 +90,12 @@ class Demo:
             "DATA_DIR": str(self.options.data),
             "DATABASE_URL": "",
             "REDIS_URL": "",
-            "SECRET_KEY": secrets.token_urlsafe(48),
+            "SECRET_KEY": secret,
             "ENCRYPTION_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "B24_OAUTH_URLS": f"http://127.0.0.1:{options.portal_port + 1}",
             "ALLOW_PRIVATE_PORTALS": "1",
+            "SMTP_URL": f"smtp://127.0.0.1:{options.mail_port}",
+            "MAIL_FROM": MAIL_FROM,
         }
         self.children: list[subprocess.Popen[bytes]] = []
         self.member_id = self.client_id = ""
@@ -94,6 +109,14 @@ class Demo:
             "--port", str(self.options.portal_port),
             "--sizes", self.options.sizes, "--seed", str(self.options.seed), "--clean", "--limits", self.options.limits,
         )  # fmt: skip
+        self._spawn(
+            "mail", sys.executable, "-m", "demo.mail",
+            "--port", str(self.options.mail_port), "--page-port", str(self.options.mail_port + 1),
+            "--log", str(self.options.data / "letters.log"), "--seed", str(self.options.seed),
+            "--app", self.app, "--portal", self.portal, "--receipts", self.receipts,
+            "--speed", str(SPEED), "--eager", str(EAGER),
+        )  # fmt: skip
+        self._wait("the demo's mail", lambda: get(f"{self.mail}/control/"))
         self._wait("the demo portal", lambda: get(f"{self.portal}/control/"))
         keys = self._register()
         self.client_id = keys["client_id"]
@@ -119,6 +142,8 @@ class Demo:
             ANNOUNCEMENT.format(
                 portal=self.portal,
                 contact_id=best["contact_id"],
+                mail=self.mail,
+                speed=SPEED,
                 logs=self.logs.relative_to(ROOT),
             ),
             flush=True,
@@ -173,6 +198,7 @@ class Demo:
         self.flask("sale-rule", "--portal", name, "--pipelines", SALES_PIPELINES)
         self.flask("writing", "--portal", name, "--on")
         self.flask("writeback", "--portal", name, check=False)
+        self.flask("consents", "field", "--portal", name, "--code", CONSENT_FIELD)
         self.member_id = name
 
     def _portal_row(self) -> dict[str, Any]:
@@ -218,6 +244,11 @@ class Demo:
     @staticmethod
     def _say(text: str) -> None:
         print(text, flush=True)
+
+
+def receipts_key(secret: str) -> str:
+    """The key of the whole installation's door for returned letters, as docs/security.md tells its operator."""
+    return f"0.{hmac.digest(secret.encode(), b'receipts:0', 'sha256').hex()[:32]}"
 
 
 def get(url: str) -> bytes:

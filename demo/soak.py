@@ -258,7 +258,10 @@ def main() -> int:
     asked = parser.parse_args()
     place = Path(ROOT) / ".data" / "soak"
     demo = Demo(
-        Options(asked.port, asked.portal_port, asked.sizes, asked.seed, place, limits="standard")
+        Options(
+            *(asked.port, asked.portal_port, asked.portal_port + 2, asked.sizes, asked.seed, place),
+            limits="standard",
+        )
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     soak = Soak(demo, random.Random(asked.seed), calm=asked.calm, probe_every=asked.probe_every)

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 from core.runtime import current
 from core.web.guard import frame_entry, viewer_required
 from core.web.session import Viewer
-from insights import card, shown
+from insights import card, received, shown
 from insights.rules import chart
 from integration import cards, frames, merged, portals
 from integration.bitrix.payloads import FramePost
@@ -81,6 +81,15 @@ def deals() -> str:
     return render_template(template, **_deals(client, counted_only=counted_only, after=after))
 
 
+@blueprint.get("/card/mailings")
+@viewer_required
+def mailings() -> str:
+    """The next page of what the client was sent."""
+    client = _granted_client()
+    facts = _received(client, request.args.get("after", ""))
+    return render_template("insights/received_rows.html", client=client.name, **facts)
+
+
 def _page(client: Client) -> str:
     viewer: Viewer = g.viewer
     with current().sessions() as session:
@@ -103,6 +112,7 @@ def _page(client: Client) -> str:
         plot=chart.plot(periods, _CHART_HEIGHT) if periods else None,
         labels={name: chart.labels(periods, number) for name, number in _LABELS.items()},
         **_deals(client, facts.totals, counted_only=facts.totals.counted > 0),
+        **_received(client),
     )
 
 
@@ -128,6 +138,12 @@ def _deals(
         "following": f"{following.day.isoformat()},{following.deal_id}" if following else None,
         "client": client.name,
     }
+
+
+def _received(client: Client, after: str = "") -> dict[str, Any]:
+    with current().sessions() as session:
+        found, more = received.page(session, g.viewer.portal_id, client, after)
+    return {"received": found, "received_more": more}
 
 
 def _granted_client() -> Client:

@@ -148,6 +148,11 @@ class Delivery(Base):
                 postgresql_where=sa.text("state IN ('claimed', 'sending')"),
             ),
             sa.Index(
+                "ix_deliveries_failed",
+                *("portal_id", "address"),
+                postgresql_where=sa.text("state = 'failed'"),
+            ),
+            sa.Index(
                 "ix_deliveries_of_client",
                 *("portal_id", "kind", "client_id", "sent_at"),
                 postgresql_where=sa.text("sent_at IS NOT NULL"),
@@ -210,6 +215,11 @@ class DeliveryEvent(Numbered, Base):
     __table_args__ = (
         sa.Index(None, "portal_id", "delivery_id"),
         sa.Index(None, "portal_id", "mailing_id", "kind"),
+        sa.Index(
+            "ix_delivery_events_replies",
+            *("portal_id", "at"),
+            postgresql_where=sa.text("kind = 'replied'"),
+        ),
     )
 
     delivery_id: Mapped[int] = mapped_column(sa.BigInteger)
@@ -223,7 +233,10 @@ class DeliveryEvent(Numbered, Base):
 
 
 class Attribution(OfPortal, Base):
-    """The lead or deal a delivery is credited with: the last touch inside the portal's window."""
+    """The lead or deal a delivery is credited with: the last touch inside the portal's window.
+
+    `sold_on`: the deal counts as a sale since that day; `amount` and `margin` are then its own.
+    """
 
     __tablename__ = "attributions"
     __table_args__ = (sa.Index(None, "portal_id", "mailing_id"),)
@@ -235,15 +248,26 @@ class Attribution(OfPortal, Base):
     touch: Mapped[str] = mapped_column(sa.Text)
     touched_at: Mapped[datetime] = mapped_column(Timestamp)
     happened_at: Mapped[datetime] = mapped_column(Timestamp)
+    sold_on: Mapped[date | None]
     amount: Mapped[Decimal | None] = mapped_column(Money)
     margin: Mapped[Decimal | None] = mapped_column(Money)
     attributed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
 
 
+class AttributionRun(OfPortal, Base):
+    """When the portal's leads and deals were last credited, and by which rules: others mean all over again."""
+
+    __tablename__ = "attribution_runs"
+
+    read_to: Mapped[datetime] = mapped_column(Timestamp)
+    whole_at: Mapped[datetime] = mapped_column(Timestamp)
+    rules: Mapped[str] = mapped_column(sa.Text)
+
+
 class MailServer(Numbered, Base):
     """An SMTP server letters leave by, with the identity they carry and the pace it bears.
 
-    `from_settings`: its address is SMTP_URL. `slowdown` divides the pace after replies that ask for it.
+    `from_settings`: its address is SMTP_URL. `failures`: in a row; `rest_until`: it is left alone till then.
     `mailbox`: where returned letters are read (IMAP), its password sealed beside it.
     """
 
@@ -271,7 +295,6 @@ class MailServer(Numbered, Base):
     mailbox_password_sealed: Mapped[str | None] = mapped_column(sa.Text)
     mailbox_read_at: Mapped[datetime | None] = mapped_column(Timestamp)
     mailbox_problem: Mapped[str | None] = mapped_column(sa.Text)
-    slowdown: Mapped[float] = mapped_column(sa.Float, server_default="1")
     failures: Mapped[int] = mapped_column(server_default="0")
     rest_until: Mapped[datetime | None] = mapped_column(Timestamp)
     problem: Mapped[str | None] = mapped_column(sa.Text)
@@ -285,7 +308,8 @@ class MailServer(Numbered, Base):
 class Pace(OfPortal, Base):
     """How much of a pace is used: a bucket of messages that fills with time, or the count of a day.
 
-    `key` names it: `mailing:7`, `server:2`, `server:2:mail.ru`, `day:2:2026-11-22`.
+    `key` names it: `mailing:7`, `server:2`, `server:2:mail.ru`, `day:2:2026-11-22`; `slow:2:mail.ru` is a pace a
+    complaint has left.
     """
 
     __tablename__ = "paces"
@@ -296,11 +320,18 @@ class Pace(OfPortal, Base):
 
 
 class PortalNote(OfPortal, Base):
-    """How far a mailing's deliveries are written into the portal's timelines."""
+    """How far a mailing's deliveries are written into the portal's timelines.
+
+    Those sent after `since` and up to `until` are being written, in the order of their ids from `before_first_id` on;
+    the two are equal when all of them are.
+    """
 
     __tablename__ = "portal_notes"
 
     mailing_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    since: Mapped[datetime | None] = mapped_column(Timestamp)
+    until: Mapped[datetime | None] = mapped_column(Timestamp)
+    before_first_id: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     last_id: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     written: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")

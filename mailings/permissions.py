@@ -80,3 +80,13 @@ class Suppression(OfPortal, Base):
     at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())
     until: Mapped[datetime | None] = mapped_column(Timestamp)
     actor: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class ErasedClient(OfPortal, Base):
+    """A card whose person had everything removed: should it come back, nobody writes to it."""
+
+    __tablename__ = "erased_clients"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    client_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    erased_at: Mapped[datetime] = mapped_column(Timestamp, server_default=sa.func.now())

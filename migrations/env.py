@@ -4,9 +4,9 @@ from alembic import context
 
 import integration.goods
 import integration.mirror
-import integration.models
+import integration.models  # noqa: F401
 import mailings.models
-import mailings.permissions
+import mailings.permissions  # noqa: F401
 import segments.models
 import segments.saved
 import segments.scoring.scored  # noqa: F401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -71,11 +71,12 @@ def day(value: date | datetime | None) -> str:
     return dates.format_date(local, "d MMMM y", locale=get_locale()).replace(" ", NBSP, 1)
 
 
-def moment(value: datetime | None) -> str:
-    """сегодня, 14:05; 21 ноября, 14:05; another year is named."""
+def moment(value: datetime | None, zone: tzinfo | None = None) -> str:
+    """сегодня, 14:05; 21 ноября, 14:05; another year is named. `zone`: another clock than the viewer's."""
     if value is None:
         return DASH
-    local, today = _local(value), _local(utcnow()).date()
+    zone = zone or get_timezone()
+    local, today = value.astimezone(zone), utcnow().astimezone(zone).date()
     time = dates.format_time(local, "HH:mm", locale=get_locale())
     if local.date() == today:
         return gettext("today, %(time)s", time=time)

@@ -61,6 +61,7 @@ def _parts(runtime: Runtime) -> dict[str, bool]:
         "database": _answers(lambda: _select_one(runtime)),
         "queue": _answers(runtime.redis.ping),
         "ticker": "ticker" in heard,
+        "sender": "sender" in heard,
         **{f"worker-{name}": f"worker-{name}" in heard for name in Queue},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, refresh
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.web import formats, words
 
@@ -35,15 +36,28 @@ def choose_language() -> str:
     if not has_request_context():
         return "ru"
     viewer = g.get("viewer")
-    lang = viewer.lang if viewer else request.values.get("LANG", "")
+    lang = viewer.lang if viewer else g.get("reader_lang") or _posted_language()
     if not lang and request.headers.get("HX-Request"):
         lang = request.headers.get("Accept-Language", "")
     return "ru" if lang.strip().lower()[:2] in _RUSSIAN else "en"
 
 
+def _posted_language() -> str:
+    try:
+        return request.values.get("LANG", "")
+    except RequestEntityTooLarge:  # the page that says so has a language as well
+        return request.args.get("LANG", "")
+
+
 def choose_locale() -> str:
     """The locale behind the language: English readers get 21 November and 14:05."""
     return "ru" if choose_language() == "ru" else "en_GB"
+
+
+def speak(lang: str) -> None:
+    """Address whoever reads a page without a session in this Bitrix24 language."""
+    g.reader_lang = lang
+    refresh()
 
 
 def use(time_zone: str | None = None) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from demo.data import addresses, names, trades
+from demo.data import addresses, consents, names, trades
 from demo.data.dealing import PRESENTABLE
 from demo.data.draws import DAY
 from demo.data.fields import Filler
@@ -54,6 +54,7 @@ def companies(plan: Plan) -> Iterator[Row]:
         if rng.random() < 0.2:
             row["REVENUE"] = float(int(rng.random() * 900) * 1_000_000)
         filler.fill(row, trade_index)
+        consents.answer(row, "company", number)
         _company_addresses(row, values, rng, number)
         if number == 1:
             row.update(TITLE="ООО «Пять направлений»", IS_MY_COMPANY="Y", COMPANY_TYPE="OTHER")
@@ -127,6 +128,7 @@ class Contacts:
         if person.foreign:
             row["UF_CRM_FOREIGN"] = True
         self.filler.fill(row, plan.trade_of[number - 1])
+        consents.answer(row, "contact", number)
 
     def _addresses(self, row: Row, number: int, person: names.Person) -> None:
         rng, values = self.rng, self.values

@@ -9,7 +9,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from demo.data import trades
+from demo.data import consents, trades
 
 Row = dict[str, Any]
 
@@ -43,6 +43,7 @@ SPECS: dict[str, tuple[Spec, ...]] = {
         Spec("UF_CRM_LANDING", "url", "Страница входа", 0.2),
         Spec("UF_CRM_SCORE", "integer", "Балл", 0.4),
         Spec("UF_CRM_REGION", "string", "Регион", 0.3),
+        Spec(consents.FIELD, "boolean", consents.LABEL),
     ),
     "CRM_DEAL": (
         Spec("UF_CRM_DIRECTION", "enumeration", "Направление", 0.9, items=_DIRECTIONS),
@@ -79,6 +80,7 @@ SPECS: dict[str, tuple[Spec, ...]] = {
         Spec("UF_CRM_HOBBIES", "string", "Увлечения", 0.06, multiple=True, items=_TAGS),
         Spec("UF_CRM_CHILDREN", "integer", "Сотрудников в подчинении", 0.1),
         Spec("UF_CRM_SECRET", "string", "Служебное", 0.02, shown=False),
+        Spec(consents.FIELD, "boolean", consents.LABEL),
     ),
     "CRM_COMPANY": (
         Spec("UF_CRM_POTENTIAL", "enumeration", "Потенциал", 0.6, items=_POTENTIAL),
@@ -94,6 +96,7 @@ SPECS: dict[str, tuple[Spec, ...]] = {
         Spec("UF_CRM_SHOP", "url", "Магазин", 0.1),
         Spec("UF_CRM_WAREHOUSE", "address", "Склад", 0.1),
         Spec("UF_CRM_TAGS", "string", "Метки", 0.1, multiple=True, items=_TAGS),
+        Spec(consents.FIELD, "boolean", consents.LABEL),
     ),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from demo.data import addresses, names, trades
+from demo.data import addresses, consents, names, trades
 from demo.data.clients import moment, stamp
 from demo.data.dictionaries import CURRENCIES, LEAD_STAGES
 from demo.data.draws import DAY
@@ -83,6 +83,7 @@ class Leads:
         self._money(row, trade_index, foreign)
         mark(row, rng)
         self.filler.fill(row, trade_index)
+        consents.answer(row, "lead", number)
         self._addresses(row, number, lead, person)
         return row
 

@@ -113,6 +113,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("SUBJECT", "DESCRIPTION", "DIRECTION", "PRIORITY", "COMPLETED", "STATUS"),
         *("RESPONSIBLE_ID", "AUTHOR_ID", "EDITOR_ID", "CREATED", "LAST_UPDATED"),
         *("START_TIME", "END_TIME", "DEADLINE", "SETTINGS", "COMMUNICATIONS", "BINDINGS"),
+        *("ORIGINATOR_ID", "ORIGIN_ID", "LAYOUT", "APP_ID"),
     ),
     "stagehistory": (
         *("ID", "ENTITY_TYPE_ID", "TYPE_ID", "OWNER_ID", "CREATED_TIME"),

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from demo.portal.api import ApiError
+from demo.portal.methods import todos
 from demo.web import cards, frames, lists, present
 from demo.web.acting import acting
 from demo.web.layout import LAYOUTS
@@ -99,6 +100,14 @@ class Pages:
         cards.save(ctx, entity, row_id, dict(body.get("fields") or {}))
         return cards.card(ctx, entity, row_id)
 
+    def finish_todo(
+        self, ctx: Context, request: web.Request, body: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Finish a to-do with what came of it; the card as it is now."""
+        entity, row_id = request.match_info["entity"], int(request.match_info["id"])
+        todos.complete(ctx, int(request.match_info["todo"]), str(body.get("result") or ""))
+        return cards.card(ctx, entity, row_id)
+
     def create(self, ctx: Context, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         """Add an item."""
         entity = request.match_info["entity"]
@@ -174,6 +183,7 @@ def add_routes(app: web.Application, portal: Portal) -> None:
     posts: dict[str, Endpoint] = {
         f"crm/{KIND}": pages.create,
         f"crm/{KIND}/{{id:[0-9]+}}": pages.save,
+        f"crm/{KIND}/{{id:[0-9]+}}/todo/{{todo:[0-9]+}}": pages.finish_todo,
         "frame": pages.frame,
         "apps/{app}/auth": pages.auth,
         "apps/{app}/finish": pages.finish,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from demo.portal.schema import ENTITIES
-from demo.web import present, stages
+from demo.web import layouts_shown, present, stages
 
 if TYPE_CHECKING:
     from demo.portal.api import Context
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 SHOWN_DEALS = 12
+_LONGEST = 2000
 _KINDS = {
     1: ("meeting", "Встреча"),
     2: ("call", "Звонок"),
@@ -61,16 +62,24 @@ def _of(
 def _activity(portal: Portal, row: dict[str, Any]) -> Entry:
     type_id, direction = row.get("TYPE_ID") or 0, row.get("DIRECTION") or 0
     icon, kind = _KINDS.get(type_id, ("note", "Дело"))
+    if row.get("PROVIDER_ID") == "CRM_TODO":
+        icon, kind = "task", "Дело"
     planned = row.get("COMPLETED") == "N"
     at = row.get("DEADLINE") if planned else row.get("START_TIME") or row.get("CREATED")
+    if row.get("PROVIDER_ID") == "CRM_TODO" and not planned:
+        at = row.get("LAST_UPDATED")
+    own = layouts_shown.shown(row["LAYOUT"], portal.language) if row.get("LAYOUT") else {}
     return {
+        "id": row["ID"],
+        "todo": row.get("PROVIDER_ID") == "CRM_TODO",
         "icon": icon,
         "kind": _DIRECTED.get((type_id, direction), kind),
         "title": row.get("SUBJECT") or kind,
-        "text": str(row.get("DESCRIPTION") or "")[:300],
+        "text": str(row.get("DESCRIPTION") or "")[:_LONGEST],
         "author": present.user_name(portal, row.get("RESPONSIBLE_ID")),
         "planned": planned,
         "at": at or row.get("CREATED") or _LONG_AGO,
+        **own,
     }
 
 

@@ -44,6 +44,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('portal_id', 'id', name=op.f('pk_deliveries'))
     )
     op.create_index('ix_deliveries_due', 'deliveries', ['portal_id', 'mailing_id', 'next_try_at', 'id'], unique=False, postgresql_where=sa.text("state IN ('pending', 'deferred')"))
+    op.create_index('ix_deliveries_failed', 'deliveries', ['portal_id', 'address'], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.create_index('ix_deliveries_leased', 'deliveries', ['portal_id', 'lease_until'], unique=False, postgresql_where=sa.text("state IN ('claimed', 'sending')"))
     op.create_index('ix_deliveries_of_client', 'deliveries', ['portal_id', 'kind', 'client_id', 'sent_at'], unique=False, postgresql_where=sa.text('sent_at IS NOT NULL'))
     op.create_index('uq_deliveries_address', 'deliveries', ['portal_id', 'mailing_id', 'address'], unique=True, postgresql_where=sa.text("address IS NOT NULL AND state <> 'skipped'"))
@@ -57,6 +58,7 @@ def upgrade() -> None:
     sa.Column('touch', sa.Text(), nullable=False),
     sa.Column('touched_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('happened_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('sold_on', sa.Date(), nullable=True),
     sa.Column('amount', sa.Numeric(precision=18, scale=2), nullable=True),
     sa.Column('margin', sa.Numeric(precision=18, scale=2), nullable=True),
     sa.Column('attributed_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
@@ -64,6 +66,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('portal_id', 'entity', 'bitrix_id', name=op.f('pk_attributions'))
     )
     op.create_index(op.f('ix_attributions_portal_id_mailing_id'), 'attributions', ['portal_id', 'mailing_id'], unique=False)
+    op.create_table('attribution_runs',
+    sa.Column('portal_id', sa.Integer(), nullable=False),
+    sa.Column('read_to', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('whole_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('rules', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_attribution_runs_portal_id_portals'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('portal_id', name=op.f('pk_attribution_runs'))
+    )
     op.create_table('consent_records',
     sa.Column('portal_id', sa.Integer(), nullable=False),
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -124,8 +134,17 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_delivery_events_portal_id_portals'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('portal_id', 'id', name=op.f('pk_delivery_events'))
     )
+    op.create_index('ix_delivery_events_replies', 'delivery_events', ['portal_id', 'at'], unique=False, postgresql_where=sa.text("kind = 'replied'"))
     op.create_index(op.f('ix_delivery_events_portal_id_delivery_id'), 'delivery_events', ['portal_id', 'delivery_id'], unique=False)
     op.create_index(op.f('ix_delivery_events_portal_id_mailing_id_kind'), 'delivery_events', ['portal_id', 'mailing_id', 'kind'], unique=False)
+    op.create_table('erased_clients',
+    sa.Column('portal_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('client_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('erased_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_erased_clients_portal_id_portals'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('portal_id', 'kind', 'client_id', name=op.f('pk_erased_clients'))
+    )
     op.create_table('mail_servers',
     sa.Column('portal_id', sa.Integer(), nullable=False),
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -151,7 +170,6 @@ def upgrade() -> None:
     sa.Column('mailbox_password_sealed', sa.Text(), nullable=True),
     sa.Column('mailbox_read_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('mailbox_problem', sa.Text(), nullable=True),
-    sa.Column('slowdown', sa.Float(), server_default='1', nullable=False),
     sa.Column('failures', sa.Integer(), server_default='0', nullable=False),
     sa.Column('rest_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('problem', sa.Text(), nullable=True),
@@ -234,6 +252,9 @@ def upgrade() -> None:
     op.create_table('portal_notes',
     sa.Column('portal_id', sa.Integer(), nullable=False),
     sa.Column('mailing_id', sa.BigInteger(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('before_first_id', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('last_id', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('written', sa.Integer(), server_default='0', nullable=False),
     sa.Column('failed', sa.Integer(), server_default='0', nullable=False),
@@ -284,9 +305,28 @@ def upgrade() -> None:
         CREATE TRIGGER forget_deliveries AFTER DELETE ON portals
         REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_deliveries()
     """)
+    # Whoever withdraws permission waits for the gates under way, and the next gates see it (mailings.sending.gating).
+    for table, withdrawn in (("suppressions", "true"), ("consents", "NOT given")):
+        op.execute(f"""
+            CREATE FUNCTION {table}_wait_for_gates() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_advisory_xact_lock(19783, portal_id)
+                FROM (SELECT DISTINCT portal_id FROM added WHERE {withdrawn} ORDER BY portal_id) AS portals;
+                RETURN NULL;
+            END $$
+        """)
+        for event in ("insert", "update"):
+            op.execute(f"""
+                CREATE TRIGGER wait_for_gates_{event} AFTER {event} ON {table}
+                REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION {table}_wait_for_gates()
+            """)
 
 
 def downgrade() -> None:
+    for table in ("suppressions", "consents"):
+        op.execute(f"DROP TRIGGER wait_for_gates_insert ON {table}")
+        op.execute(f"DROP TRIGGER wait_for_gates_update ON {table}")
+        op.execute(f"DROP FUNCTION {table}_wait_for_gates")
     op.execute("DROP TRIGGER forget_deliveries ON portals")
     op.execute("DROP FUNCTION forget_deliveries")
     op.drop_table('topics')
@@ -300,7 +340,9 @@ def downgrade() -> None:
     op.drop_table('mailings')
     op.drop_table('mailing_links')
     op.drop_table('mail_servers')
+    op.drop_table('erased_clients')
     op.drop_index(op.f('ix_delivery_events_portal_id_mailing_id_kind'), table_name='delivery_events')
+    op.drop_index('ix_delivery_events_replies', table_name='delivery_events', postgresql_where=sa.text("kind = 'replied'"))
     op.drop_index(op.f('ix_delivery_events_portal_id_delivery_id'), table_name='delivery_events')
     op.drop_table('delivery_events')
     op.drop_index(op.f('ix_delivery_attempts_portal_id_delivery_id'), table_name='delivery_attempts')
@@ -310,9 +352,11 @@ def downgrade() -> None:
     op.drop_table('consent_records')
     op.drop_index(op.f('ix_attributions_portal_id_mailing_id'), table_name='attributions')
     op.drop_table('attributions')
+    op.drop_table('attribution_runs')
     op.drop_index('uq_deliveries_client', table_name='deliveries')
     op.drop_index('uq_deliveries_address', table_name='deliveries', postgresql_where=sa.text("address IS NOT NULL AND state <> 'skipped'"))
     op.drop_index('ix_deliveries_of_client', table_name='deliveries', postgresql_where=sa.text('sent_at IS NOT NULL'))
+    op.drop_index('ix_deliveries_failed', table_name='deliveries', postgresql_where=sa.text("state = 'failed'"))
     op.drop_index('ix_deliveries_leased', table_name='deliveries', postgresql_where=sa.text("state IN ('claimed', 'sending')"))
     op.drop_index('ix_deliveries_due', table_name='deliveries', postgresql_where=sa.text("state IN ('pending', 'deferred')"))
     op.drop_table('deliveries')

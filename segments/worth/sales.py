@@ -149,6 +149,20 @@ def credited(
     return query
 
 
+def each(rule: Rule) -> sa.Select[Any]:
+    """One row per sale, whoever is credited with it: deal_id, sold_on, amount, margin (NULL where none is counted)."""
+    earned: sa.SQLColumnExpression[Any] = sa.cast(sa.null(), sa.Numeric)
+    if rule.margin.counted:
+        earned = margin.of_deal(rule.margin, rule.base_currency)
+    columns: list[Any] = [
+        Deal.bitrix_id.label("deal_id"),
+        sold_on(rule).label("sold_on"),
+        Deal.base_amount.label("amount"),
+        earned.label("margin"),
+    ]
+    return sa.select(*columns).where(is_sale(rule))
+
+
 def owns(rule: Rule, kind: ClientKind, deal: Any = Deal) -> sa.ColumnElement[bool]:
     """Condition on `deals`, or an alias of it: a client of this kind may have the deal, whoever else is named in it."""
     own = _own_companies(rule)

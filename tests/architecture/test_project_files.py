@@ -50,7 +50,7 @@ def test_every_queue_has_a_worker_of_its_own():
 
 
 def test_the_procfile_runs_everything():
-    assert {"release", "web", "ticker"} <= procfile().keys()
+    assert {"release", "web", "sender", "ticker"} <= procfile().keys()
 
 
 def test_every_setting_is_in_the_readme():

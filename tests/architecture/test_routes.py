@@ -16,9 +16,20 @@ from core.web import session
 from core.web.guard import Rule, access_of
 from core.web.session import Viewer
 
-PUBLIC = {"/healthz", "/readyz", "/metrics", "/events", "/static/<path:filename>"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/events",
+    "/static/<path:filename>",
+    "/c/<token>",
+    "/o/<token>",
+    "/u/<token>",
+    "/receipts/email/<provider>",
+    "/letters/preview/<ticket>",
+}
 VALUES = {
-    "code": "crm_contact_detail_tab", "filename": "app.js", "segment_id": "1", "key": "all_clients",
+    "code": "crm_contact_detail_tab", "filename": "app.js", "segment_id": "1", "mailing_id": "1", "offer_id": "1", "trial": "0a1b", "server_id": "1", "delivery_id": "1", "key": "all_clients",
 }  # fmt: skip
 
 
@@ -122,3 +133,9 @@ def test_the_methods_flask_adds_are_guarded_too(app, method):
     readable = routes(app, Rule.VIEWER, Rule.ADMIN)
     for path in {path for verb, path in readable if method == "OPTIONS" or verb == "GET"}:
         assert app.test_client().open(path, method=method).status_code == 401
+
+
+def test_a_form_that_is_too_large_gets_a_page_that_says_so(app):
+    answer = app.test_client().post("/", data={"AUTH_ID": "x" * 2_000_000})
+    assert answer.status_code == 413
+    assert "слишком" in answer.get_data(as_text=True)

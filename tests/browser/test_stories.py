@@ -163,7 +163,7 @@ def test_readyz_names_the_parts_that_do_not_answer(served):
 
 def test_the_administrator_sees_what_is_wrong_and_mends_it(browser, served):
     wait_until(lambda: metrics_known(served))
-    for name in ("ticker", *(f"worker-{each}" for each in Queue)):
+    for name in ("ticker", "sender", *(f"worker-{each}" for each in Queue)):
         queue.beat(served.runtime.redis, name)
     open_app(browser, served)
     browser.click("a >> text=Состояние", frame=PAGE)

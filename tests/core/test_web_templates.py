@@ -106,4 +106,5 @@ def test_names_of_clients_cannot_become_markup():
 def test_script_order_lets_no_request_go_without_a_session(client):
     page = client.post("/").get_data(as_text=True)
     scripts = re.findall(r'<script src="/static/([\w./]+)', page)
-    assert scripts == ["bridge.js", "app.js", "builder.js", "vendor/htmx.min.js"]
+    assert scripts[:2] == ["bridge.js", "app.js"]
+    assert scripts[-1] == "vendor/htmx.min.js"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
-from b24pysdk import BitrixApp, BitrixToken, BitrixWebhook
+from b24pysdk import BitrixApp, BitrixToken, BitrixWebhook, Client
 from b24pysdk.api.callers.call_method import _MethodCaller
 from b24pysdk.api.requesters.bitrix_oauth_requester import BitrixOAuthRequester
 from b24pysdk.errors import BitrixAPIError, BitrixAPIInsufficientScope
@@ -236,6 +236,35 @@ def test_b24pysdk_refreshes_an_expired_token_and_goes_on(full, sdk_app):
     assert len(rows) == len(truth(full, "contact"))
     assert {sdk_app.auth_token, sdk_app.refresh_token}.isdisjoint(before)
     assert full.counters()["oauth.token"] == 1
+
+
+def test_b24pysdk_plans_a_call_and_shows_a_letter_in_the_timeline(sdk_app):
+    activity = Client(sdk_app).crm.activity
+    deadline = "2030-01-01T15:00:00+00:00"
+    asked = {"ownerTypeId": 3, "ownerId": 1, "deadline": deadline, "title": "Позвонить"}
+    todo = sdk_app.call_method("crm.activity.todo.add", asked)["result"]
+    made = activity.get(bitrix_id=todo["id"]).result
+    assert (made["PROVIDER_ID"], made["SUBJECT"], made["COMPLETED"]) == (
+        "CRM_TODO",
+        "Позвонить",
+        "N",
+    )
+    assert datetime.fromisoformat(made["DEADLINE"]) == datetime.fromisoformat(deadline)
+    text = {"type": "text", "properties": {"value": "Скидка"}}
+    layout = {
+        "icon": {"code": "info"},
+        "header": {"title": "Письмо"},
+        "body": {"logo": {"code": "notification"}, "blocks": {"subject": text}},
+    }
+    added = activity.configurable.add(
+        owner_type_id=3, owner_id=1, fields={"completed": True}, layout=layout
+    ).result["activity"]["id"]
+    told = activity.configurable.get(bitrix_id=added).result["activity"]
+    assert (told["layout"], told["fields"]["completed"]) == (layout, True)
+    with pytest.raises(BitrixAPIError, match="required"):
+        sdk_app.call_method(
+            "crm.activity.configurable.update", {"id": added, "fields": {}, "layout": {"icon": {}}}
+        )
 
 
 def test_b24pysdk_understands_app_info_of_the_oauth_server(full, sdk_app):

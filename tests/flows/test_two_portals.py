@@ -15,6 +15,7 @@ import click
 import pytest
 import sqlalchemy as sa
 from redis import Redis
+from support.mail_results import click_of, mailed, pixel_of
 from support.neighbours import (
     everything,
     fingerprints,
@@ -22,6 +23,7 @@ from support.neighbours import (
     recorded_statements,
     side_by_side,
 )
+from support.returned import dsn, verp
 from support.settings_page import DEFAULT
 from support.tables import empty
 
@@ -30,6 +32,10 @@ from core.database import Base
 from core.web import session
 from integration.mirror import Company, Contact, CustomField, Deal, Pipeline, PortalUser, Status
 from integration.models import PortalToken
+from mailings.models import Delivery, Mailing
+from mailings.receipts.secrets import key as receipt_key
+from mailings.rules import tokens
+from mailings.rules.tokens import Purpose
 from segments import rfm_forms
 from segments.members import saving
 from segments.models import ClientKind, ClientMetrics
@@ -37,6 +43,7 @@ from segments.rules.score_choices import ScoreChoices
 from segments.saved import Segment
 from segments.worth.explain import Client
 
+CONSENTS_FILE = str(Path(__file__).parents[1] / "support" / "consents.csv")
 RULE_FILE = str(Path(__file__).parents[1] / "support" / "buyers.json")
 OURS, THEIRS = "Снегирёв", "Канарейкин"
 OUR_AMOUNT, THEIR_AMOUNT = Decimal("41526377.00"), Decimal("73829164.00")
@@ -72,6 +79,7 @@ def live(world):
     world.write()
     with world.runtime.sessions.begin() as database:
         saving.create(database, world.portal_id, "Все", {"version": 1, "clients": {}})
+        mailed(database, world.portal_id)
     world.demo.control("tokens/expire", {})
     Visitor(world, client_in([world])).event()
 
@@ -81,7 +89,7 @@ def mark(world, name, amount):
     texts = (
         (Contact.last_name, Contact), (Company.title, Company), (Deal.title, Deal),
         (Pipeline.name, Pipeline), (Status.name, Status), (PortalUser.name, PortalUser),
-        (CustomField.label, CustomField), (Segment.name, Segment),
+        (CustomField.label, CustomField), (Segment.name, Segment), (Mailing.name, Mailing),
     )  # fmt: skip
     with world.runtime.sessions.begin() as database:
         for column, table in texts:
@@ -227,6 +235,88 @@ def saved(visitor):
     return visitor.post("/segments/builder/save", draft=DRAFT, name=OURS)
 
 
+def delivery(visitor):
+    """The message of the portal's mailing to the contact both portals have."""
+    with visitor.world.runtime.sessions() as database:
+        query = sa.select(Delivery).where(
+            Delivery.portal_id == visitor.world.portal_id, Delivery.client_id == visitor.contact_id
+        )
+        return database.scalars(query.order_by(Delivery.id).limit(1)).one()
+
+
+def mailing(visitor):
+    """The pages of the portal's mailing."""
+    return f"/mailings/{delivery(visitor).mailing_id}"
+
+
+def drafted(visitor):
+    """A new draft to the portal's first segment; its page and version."""
+    page = visitor.post("/mailings", audience=str(segment(visitor))).get_data(as_text=True)
+    return re.search(r'hx-post="(/mailings/\d+)"', page)[1]
+
+
+def changed(visitor):
+    """A new draft, changed by its form."""
+    form = {"name": OURS, "channel": "email", "mode": "now", "version": "1"}
+    return visitor.post(drafted(visitor), **form)
+
+
+def offer(visitor):
+    """The page of a new offer."""
+    page = visitor.post("/offers", kind="new", name=OURS).get_data(as_text=True)
+    return re.search(r'hx-post="(/offers/\d+)"', page)[1]
+
+
+def letter(visitor):
+    """The editor of a new draft's letter."""
+    return f"{drafted(visitor)}/letter"
+
+
+def trial(visitor):
+    """How a letter that was sent to be looked over stands."""
+    page = visitor.post(f"{letter(visitor)}/trial", address="us@example.com").get_data(as_text=True)
+    return re.search(r'hx-get="([^"]*/trial/\w+)"', page)[1]
+
+
+def preview(visitor):
+    """The frame an editor shows its letter in."""
+    return re.search(r'src="(/letters/[^"]*)"', visitor.get(letter(visitor)).get_data(as_text=True))[1]
+
+
+SERVER = {"name": OURS, "host": "127.0.0.1", "port": "1", "from_email": "us@example.com"}
+
+
+def mail_server(visitor):
+    """A new mail server, at an address nobody answers at."""
+    page = visitor.post("/settings/mailings/servers", **SERVER).get_data(as_text=True)
+    return re.search(r'hx-post="(/settings/mailings/servers/\d+)"', page)[1]
+
+
+def mailing_rule(visitor, page, **form):
+    """Save a part of the rules of mailings."""
+    return visitor.post(page, version=version_on(visitor, "/settings/mailings/consent"), **form)
+
+
+def way_out(visitor):
+    """The page of that message by which one leaves."""
+    sent, key = delivery(visitor), visitor.world.runtime.settings.secret_key
+    return f"/u/{tokens.make(key, Purpose.UNSUBSCRIBE, sent.portal_id, sent.id)}"
+
+
+def picture(visitor):
+    """The invisible picture of that message, without its bytes."""
+    answer = visitor.get(pixel_of(visitor.world.runtime.settings, delivery(visitor)))
+    answer.set_data(b"")
+    return answer
+
+
+def returned_letter(visitor):
+    """A mail server posts a return of that message."""
+    settings, sent = visitor.world.runtime.settings, delivery(visitor)
+    door = f"/receipts/email/dsn?key={receipt_key(settings, sent.portal_id)}"
+    return visitor.world.browser.post(door, data=dsn(verp(settings.secret_key, sent)))
+
+
 def some_file(visitor):
     return io.BytesIO(f"ID\n{visitor.contact_id}\n".encode()), "list.csv"
 
@@ -238,6 +328,33 @@ def listed(visitor):
 
 
 SAMPLES = {
+    ("GET", "/offers"): Sample(lambda v: (offer(v), v.get("/offers"))[1], shows=True),
+    ("GET", "/offers/new"): Sample(lambda v: v.get("/offers/new")),
+    ("POST", "/offers"): Sample(lambda v: v.post("/offers", kind="new", name=OURS), shows=True),
+    ("GET", "/offers/<int:offer_id>"): Sample(lambda v: v.get(offer(v)), shows=True),
+    ("POST", "/offers/<int:offer_id>"): Sample(
+        lambda v: v.post(offer(v), kind="new", name=OURS, version="1", what="Кофе"), shows=True
+    ),
+    ("POST", "/offers/<int:offer_id>/archive"): Sample(lambda v: v.post(f"{offer(v)}/archive")),
+    ("POST", "/offers/<int:offer_id>/codes"): Sample(lambda v: v.post(f"{offer(v)}/codes", codes="AAA-1")),
+    ("POST", "/offers/<int:offer_id>/codes/clear"): Sample(lambda v: v.post(f"{offer(v)}/codes/clear")),
+    ("GET", "/mailings/<int:mailing_id>/letter"): Sample(lambda v: v.get(letter(v)), shows=True),
+    ("POST", "/mailings/<int:mailing_id>/letter"): Sample(
+        lambda v: v.post(letter(v), draft="{}", version="1", subject="Тема", how="blocks"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/letter/ready"): Sample(lambda v: v.get(f"{letter(v)}/ready")),
+    ("POST", "/mailings/<int:mailing_id>/letter/ready"): Sample(
+        lambda v: v.post(f"{letter(v)}/ready", ready="new.1", version="1"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/letter/people"): Sample(
+        lambda v: v.get(f"{letter(v)}/people?search={v.contact_id}"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/letter/check"): Sample(lambda v: v.get(f"{letter(v)}/check")),
+    ("POST", "/mailings/<int:mailing_id>/letter/trial"): Sample(
+        lambda v: v.post(f"{letter(v)}/trial", address="us@example.com")
+    ),
+    ("GET", "/mailings/<int:mailing_id>/letter/trial/<trial>"): Sample(lambda v: v.get(trial(v))),
+    ("GET", "/letters/preview/<ticket>"): Sample(lambda v: v.get(preview(v))),
     ("GET", "/healthz"): Sample(lambda v: v.get("/healthz")),
     ("GET", "/readyz"): Sample(lambda v: v.get("/readyz"), status=503),
     ("GET", "/metrics"): Sample(lambda v: v.get("/metrics")),
@@ -361,6 +478,106 @@ SAMPLES = {
     ),
     ("POST", "/segments/rfm/preview"): Sample(lambda v: v.post("/segments/rfm/preview", **rfm_form(v))),
     ("POST", "/segments/rfm"): Sample(lambda v: v.post("/segments/rfm", **rfm_form(v, window="90"))),
+    ("GET", "/c/<token>"): Sample(
+        lambda v: v.get(click_of(v.world.runtime.settings, delivery(v))), status=302
+    ),
+    ("GET", "/o/<token>"): Sample(picture),
+    ("GET", "/u/<token>"): Sample(lambda v: v.get(way_out(v))),
+    ("POST", "/u/<token>"): Sample(lambda v: v.world.browser.post(way_out(v), data={"ask": "rest"})),
+    ("POST", "/receipts/email/<provider>"): Sample(returned_letter),
+    ("GET", "/mailings"): Sample(lambda v: v.get("/mailings"), shows=True),
+    ("GET", "/mailings/<int:mailing_id>/line"): Sample(lambda v: v.get(f"{mailing(v)}/line"), shows=True),
+    ("GET", "/mailings/new"): Sample(lambda v: v.get("/mailings/new")),
+    ("GET", "/mailings/audiences"): Sample(lambda v: v.get("/mailings/audiences"), shows=True),
+    ("GET", "/mailings/audiences/<key>/count"): Sample(
+        lambda v: v.get("/mailings/audiences/all_clients/count")
+    ),
+    ("POST", "/mailings"): Sample(lambda v: v.post("/mailings", audience=str(segment(v))), shows=True),
+    ("GET", "/mailings/<int:mailing_id>"): Sample(lambda v: v.get(mailing(v)), shows=True),
+    ("POST", "/mailings/<int:mailing_id>"): Sample(changed, shows=True),
+    ("POST", "/mailings/<int:mailing_id>/delete"): Sample(
+        lambda v: v.post(f"{drafted(v)}/delete"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/side"): Sample(lambda v: v.get(f"{drafted(v)}/side")),
+    ("GET", "/mailings/<int:mailing_id>/thumb"): Sample(lambda v: v.get(f"{drafted(v)}/thumb")),
+    ("GET", "/mailings/<int:mailing_id>/lost"): Sample(
+        lambda v: v.get(f"{drafted(v)}/lost?why=no_consent"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/launch"): Sample(lambda v: v.get(f"{drafted(v)}/launch")),
+    ("POST", "/mailings/<int:mailing_id>/start"): Sample(
+        lambda v: v.post(f"{drafted(v)}/start", version="1"), status=422
+    ),
+    ("POST", "/mailings/<int:mailing_id>/pause"): Sample(
+        lambda v: v.post(f"{drafted(v)}/pause"), shows=True, status=409
+    ),
+    ("POST", "/mailings/<int:mailing_id>/resume"): Sample(
+        lambda v: v.post(f"{drafted(v)}/resume"), shows=True, status=409
+    ),
+    ("POST", "/mailings/<int:mailing_id>/cancel"): Sample(
+        lambda v: v.post(f"{drafted(v)}/cancel"), shows=True, status=409
+    ),
+    ("GET", "/mailings/<int:mailing_id>/state"): Sample(lambda v: v.get(f"{mailing(v)}/state")),
+    ("GET", "/settings/mailings"): Sample(lambda v: (mail_server(v), v.get("/settings/mailings"))[1], shows=True),
+    ("GET", "/settings/mailings/servers/new"): Sample(lambda v: v.get("/settings/mailings/servers/new")),
+    ("POST", "/settings/mailings/servers"): Sample(
+        lambda v: v.post("/settings/mailings/servers", **SERVER), shows=True
+    ),
+    ("GET", "/settings/mailings/servers/<int:server_id>"): Sample(lambda v: v.get(mail_server(v)), shows=True),
+    ("POST", "/settings/mailings/servers/<int:server_id>"): Sample(
+        lambda v: v.post(mail_server(v), **SERVER), shows=True
+    ),
+    ("POST", "/settings/mailings/servers/<int:server_id>/check"): Sample(
+        lambda v: v.post(f"{mail_server(v)}/check")
+    ),
+    ("POST", "/settings/mailings/servers/<int:server_id>/archive"): Sample(
+        lambda v: v.post(f"{mail_server(v)}/archive")
+    ),
+    ("GET", "/settings/mailings/consent"): Sample(lambda v: v.get("/settings/mailings/consent"), shows=True),
+    ("POST", "/settings/mailings/consent/basis"): Sample(
+        lambda v: mailing_rule(v, "/settings/mailings/consent/basis", basis="consent"), shows=True
+    ),
+    ("POST", "/settings/mailings/consent/fields"): Sample(
+        lambda v: mailing_rule(v, "/settings/mailings/consent/fields"), shows=True
+    ),
+    ("GET", "/settings/mailings/limits"): Sample(lambda v: v.get("/settings/mailings/limits"), shows=True),
+    ("POST", "/settings/mailings/limits"): Sample(
+        lambda v: mailing_rule(v, "/settings/mailings/limits", attribution_days="14"), shows=True
+    ),
+    ("POST", "/settings/mailings/topics"): Sample(
+        lambda v: v.post("/settings/mailings/topics", name=OURS, key="ours"), shows=True
+    ),
+    ("POST", "/settings/mailings/topics/archive"): Sample(
+        lambda v: v.post("/settings/mailings/topics/archive", key="ours")
+    ),
+    ("GET", "/settings/mailings/suppressed"): Sample(lambda v: v.get("/settings/mailings/suppressed")),
+    ("POST", "/settings/mailings/suppressed"): Sample(
+        lambda v: v.post("/settings/mailings/suppressed", address="no@example.com", note=OURS), shows=True
+    ),
+    ("POST", "/settings/mailings/suppressed/lift"): Sample(
+        lambda v: v.post("/settings/mailings/suppressed/lift", channel="email", address="no@example.com")
+    ),
+    ("GET", "/settings/mailings/import"): Sample(lambda v: v.get("/settings/mailings/import")),
+    ("POST", "/settings/mailings/import"): Sample(
+        lambda v: v.post(
+            "/settings/mailings/import", source="x", file=(io.BytesIO(b"address\nyes@example.com\n"), "c.csv")
+        )
+    ),
+    ("GET", "/mailings/<int:mailing_id>/result"): Sample(lambda v: v.get(f"{mailing(v)}/result"), shows=True),
+    ("GET", "/mailings/<int:mailing_id>/result/card"): Sample(lambda v: v.get(f"{mailing(v)}/result/card")),
+    ("GET", "/mailings/<int:mailing_id>/recipients"): Sample(
+        lambda v: v.get(f"{mailing(v)}/recipients"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/recipients/export"): Sample(
+        lambda v: v.get(f"{mailing(v)}/recipients/export"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/recipients/<int:delivery_id>"): Sample(
+        lambda v: v.get(f"{mailing(v)}/recipients/{delivery(v).id}"), shows=True
+    ),
+    ("GET", "/mailings/<int:mailing_id>/leads"): Sample(lambda v: v.get(f"{mailing(v)}/leads?live=1")),
+    ("POST", "/mailings/<int:mailing_id>/follow-up"): Sample(
+        lambda v: v.post(f"{mailing(v)}/follow-up", whom="clicked_only", key="1")
+    ),
+    ("GET", "/card/mailings"): Sample(lambda v: v.get("/card/mailings"), shows=True),
     ("GET", "/health"): Sample(lambda v: v.get("/health")),
     ("GET", "/health/live"): Sample(lambda v: v.get("/health/live")),
     ("GET", "/health/calls"): Sample(lambda v: v.get("/health/calls")),
@@ -391,8 +608,18 @@ COMMANDS = {
     "segments count": ["--portal", "{portal}", "all_clients", "--json"],
     "segments export": ["--portal", "{portal}", "all_clients_and_leads"],
     "segments create": ["--portal", "{portal}", "--name", "Покупатели", "--rule-file", RULE_FILE],
+    "mailings list": ["--portal", "{portal}", "--json"],
+    "mailings create": [
+        "--portal", "{portal}", "--segment", "all_clients", "--subject", "S", "--body-file", RULE_FILE, "--json",
+    ],
+    "consents import": ["--portal", "{portal}", "--source", "x", CONSENTS_FILE, "--json"],
+    "suppress": ["--portal", "{portal}", "nobody@example.com", "--json"],
+    "export-person": ["--portal", "{portal}", "--contact", "1", "--json"],
+    "erase": ["--portal", "{portal}", "--contact", "1", "--json"],
+    "consents field": ["--portal", "{portal}", "--code", "UF_CRM_MAIL_CONSENT", "--json"],
 }
-FOR_ALL_PORTALS = {"portals list", "portals add", "keys rotate", "worker", "ticker", "migrate"}
+STEERED = {f"mailings {word}" for word in ("start", "pause", "resume", "cancel", "stats", "deliveries")}
+FOR_ALL_PORTALS = STEERED | {"portals list", "portals add", "keys rotate", "worker", "ticker", "sender", "migrate"}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import orjson
 
 import demo.portal.methods  # noqa: F401
 from demo.portal.api import METHODS, ApiError, Context, Result
-from demo.portal.state import Portal
+from demo.portal.state import App, Portal
 from demo.portal.store import Store
 
 NOW = datetime(2026, 3, 1, 9, 30, 15, 500_000, tzinfo=UTC)
@@ -35,12 +35,20 @@ class World:
     def store(self) -> Store:
         return self.portal.store
 
-    def answer(self, name: str, *, user: int = 1, connector: str = "", **params: Any) -> Result:
+    def answer(
+        self,
+        name: str,
+        *,
+        user: int = 1,
+        connector: str = "",
+        app: App | None = None,
+        **params: Any,
+    ) -> Result:
         """The whole answer of a method."""
         ctx = Context(
             portal=self.portal,
             user_id=user,
-            app=None,
+            app=app,
             now=self.now,
             auth_connector=connector,
             is_admin=self.portal.is_admin(user),

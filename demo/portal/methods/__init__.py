@@ -5,6 +5,7 @@ from demo.portal.methods import (
     catalog,
     classic_read,
     classic_write,
+    configurable,
     dictionaries,
     duplicates,
     history,
@@ -13,6 +14,7 @@ from demo.portal.methods import (
     layouts,
     links,
     product_rows,
+    todos,
     userfields,
     users,
 )
@@ -22,6 +24,7 @@ __all__ = [
     "catalog",
     "classic_read",
     "classic_write",
+    "configurable",
     "dictionaries",
     "duplicates",
     "history",
@@ -30,6 +33,7 @@ __all__ = [
     "layouts",
     "links",
     "product_rows",
+    "todos",
     "userfields",
     "users",
 ]

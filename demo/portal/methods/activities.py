@@ -1,4 +1,4 @@
-"""crm.activity.list, .get and .add: calls, letters, meetings and tasks of the CRM."""
+"""crm.activity.list, .get, .add, .update, .delete: calls, letters, meetings and tasks of the CRM."""
 
 from __future__ import annotations
 
@@ -27,12 +27,16 @@ from demo.portal.writes import second
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from demo.portal.store import Table
+    from demo.portal.store import Row, Table
 
 _TIMES = {"CREATED", "LAST_UPDATED", "START_TIME", "END_TIME", "DEADLINE"}
 _NUMBERS = {"ID", "OWNER_ID", "OWNER_TYPE_ID", "TYPE_ID", "DIRECTION", "PRIORITY", "STATUS"}
 _PEOPLE = {"RESPONSIBLE_ID", "AUTHOR_ID", "EDITOR_ID"}
 _NAMED_ONLY = {"COMMUNICATIONS", "BINDINGS"}
+_HIDDEN = {"LAYOUT", "APP_ID"}
+_TOLD = tuple(name for name in COLUMNS["activity"] if name not in _HIDDEN)
+CONFIGURABLE = "CONFIGURABLE_REST_APP"
+_TEXTS = ("SUBJECT", "DESCRIPTION", "ORIGINATOR_ID", "ORIGIN_ID")
 _PROVIDERS = {1: "CRM_MEETING", 2: "VOXIMPLANT_CALL", 3: "TASKS", 4: "CRM_EMAIL", 6: "CRM_TODO"}
 _DONE, _WAITING = 2, 1
 
@@ -46,7 +50,7 @@ def _type(name: str) -> str:
 
 
 _FIELDS = FieldSet(
-    Entity("activity", 0, "", "Дело", {n: Field(n, n, _type(n), n) for n in COLUMNS["activity"]}),
+    Entity("activity", 0, "", "Дело", {n: Field(n, n, _type(n), n) for n in _TOLD}),
     [],
 )
 
@@ -73,13 +77,8 @@ def get_list(ctx: Context, params: dict[str, Any]) -> Result:
 @method("crm.activity.get")
 def get_one(ctx: Context, params: dict[str, Any]) -> Result:
     """One activity."""
-    row_id, table = classic_id(params), ctx.portal.store.tables["activity"]
-    row = table.row(row_id)
-    if row is None:
-        raise classic_error("Activity is not found.")
-    visible = _visibility(ctx, table)
-    if visible is not None and not visible(row):
-        raise classic_error("Access denied.")
+    table = ctx.portal.store.tables["activity"]
+    row = _seen(ctx, classic_id(params))
     return Result(as_dict(_columns(table, [], ctx.portal.time_zone), row), seconds=COST.get)
 
 
@@ -96,17 +95,104 @@ def add(ctx: Context, params: dict[str, Any]) -> Result:
         raise classic_error("The field OWNER_ID is invalid or not defined.")
     if not rights.may_touch(ctx, entity, row):
         raise classic_error("Access denied.")
-    row_id = ctx.portal.store.tables["activity"].insert(_new(ctx, sent))
+    return Result(insert(ctx, entity, _new(ctx, sent)), seconds=COST.classic_write)
+
+
+@method("crm.activity.update")
+def update(ctx: Context, params: dict[str, Any]) -> Result:
+    """Change an activity; those of applications have a method of their own."""
+    row_id, sent = classic_id(params), param(params, "fields")
+    if not isinstance(sent, dict):
+        raise classic_error("Parameter 'fields' must be array.")
+    _seen(ctx, row_id)
+    kept = ctx.portal.store.tables["activity"].get(row_id) or {}
+    if kept.get("PROVIDER_ID") == CONFIGURABLE:
+        raise classic_error("Use crm.activity.configurable.update for this activity provider")
+    changes: dict[str, Any] = {name: to_text(sent[name]) for name in _TEXTS if name in sent}
+    for name in ("START_TIME", "END_TIME", "DEADLINE"):
+        if sent.get(name):
+            changes[name] = to_datetime(sent[name], ctx.portal.time_zone)
+    for name in ("RESPONSIBLE_ID", "PRIORITY"):
+        if to_int(sent.get(name)):
+            changes[name] = to_int(sent[name])
+    if "COMPLETED" in sent or "STATUS" in sent:
+        done = is_yes(sent.get("COMPLETED")) or to_int(sent.get("STATUS")) == _DONE
+        changes |= finished(done=done)
+    change(ctx, row_id, changes)
+    return Result(value=True, seconds=COST.classic_write)
+
+
+@method("crm.activity.delete")
+def delete(ctx: Context, params: dict[str, Any]) -> Result:
+    """Delete an activity."""
+    row_id = classic_id(params)
+    _seen(ctx, row_id)
+    ctx.portal.store.tables["activity"].delete(row_id)
+    _announce(ctx, "DELETE", row_id)
+    return Result(value=True, seconds=COST.classic_write)
+
+
+def insert(ctx: Context, entity: Entity, row: dict[str, Any]) -> int:
+    """Put an activity onto an item, which it makes active, and announce it; its id."""
+    row_id = ctx.portal.store.tables["activity"].insert(row)
     ctx.portal.store.tables[entity.name].update(
-        owner, {"LAST_ACTIVITY_TIME": second(ctx), "LAST_ACTIVITY_BY": ctx.user_id}
+        row["OWNER_ID"], {"LAST_ACTIVITY_TIME": second(ctx), "LAST_ACTIVITY_BY": ctx.user_id}
     )
+    _announce(ctx, "ADD", row_id)
+    return row_id
+
+
+def change(ctx: Context, row_id: int, changes: dict[str, Any]) -> None:
+    """Change an activity and announce it."""
+    changes = {**changes, "EDITOR_ID": ctx.user_id, "LAST_UPDATED": second(ctx)}
+    ctx.portal.store.tables["activity"].update(row_id, changes)
+    _announce(ctx, "UPDATE", row_id)
+
+
+def finished(*, done: bool) -> dict[str, Any]:
+    """The fields that say whether an activity is over."""
+    return {"COMPLETED": "Y" if done else "N", "STATUS": _DONE if done else _WAITING}
+
+
+def blank(ctx: Context, entity: Entity, owner: int, responsible: int) -> dict[str, Any]:
+    """What every new activity has."""
+    now = second(ctx)
+    return {
+        "OWNER_ID": owner,
+        "OWNER_TYPE_ID": entity.type_id,
+        "TYPE_ID": 6,
+        "DIRECTION": 0,
+        "PRIORITY": 2,
+        **finished(done=False),
+        "RESPONSIBLE_ID": responsible or ctx.user_id,
+        "AUTHOR_ID": ctx.user_id,
+        "EDITOR_ID": ctx.user_id,
+        "CREATED": now,
+        "LAST_UPDATED": now,
+        "START_TIME": now,
+        "SETTINGS": [],
+        "BINDINGS": [{"OWNER_TYPE_ID": entity.type_id, "OWNER_ID": owner}],
+    }
+
+
+def _announce(ctx: Context, action: str, row_id: int) -> None:
     ctx.portal.events.publish(
-        "ONCRMACTIVITYADD",
+        f"ONCRMACTIVITY{action}",
         {"ID": row_id},
         actor_id=ctx.user_id,
         auth_connector=ctx.auth_connector,
     )
-    return Result(row_id, seconds=COST.classic_write)
+
+
+def _seen(ctx: Context, row_id: int) -> Row:
+    table = ctx.portal.store.tables["activity"]
+    row = table.row(row_id)
+    if row is None:
+        raise classic_error("Activity is not found.")
+    visible = _visibility(ctx, table)
+    if visible is not None and not visible(row):
+        raise classic_error("Access denied.")
+    return row
 
 
 def _new(ctx: Context, sent: dict[str, Any]) -> dict[str, Any]:
@@ -115,17 +201,16 @@ def _new(ctx: Context, sent: dict[str, Any]) -> dict[str, Any]:
         name: to_datetime(sent[name], ctx.portal.time_zone) if sent.get(name) else None
         for name in ("START_TIME", "END_TIME", "DEADLINE")
     }
-    done = is_yes(sent.get("COMPLETED"))
     row: dict[str, Any] = {
         **{name: to_int(sent.get(name)) for name in ("OWNER_ID", "OWNER_TYPE_ID", "DIRECTION")},
         **{name: to_text(sent.get(name)) for name in ("SUBJECT", "DESCRIPTION")},
+        **{name: sent[name] for name in ("ORIGINATOR_ID", "ORIGIN_ID") if sent.get(name)},
         **times,
         "TYPE_ID": kind,
         "PROVIDER_ID": to_text(sent.get("PROVIDER_ID")) or _PROVIDERS.get(kind, ""),
         "PROVIDER_TYPE_ID": to_text(sent.get("PROVIDER_TYPE_ID")),
         "PRIORITY": to_int(sent.get("PRIORITY")) or 2,
-        "COMPLETED": "Y" if done else "N",
-        "STATUS": _DONE if done else _WAITING,
+        **finished(done=is_yes(sent.get("COMPLETED"))),
         "RESPONSIBLE_ID": to_int(sent.get("RESPONSIBLE_ID")) or ctx.user_id,
         "AUTHOR_ID": ctx.user_id,
         "EDITOR_ID": ctx.user_id,
@@ -140,7 +225,7 @@ def _new(ctx: Context, sent: dict[str, Any]) -> dict[str, Any]:
 def _columns(table: Table, select: list[str], zone: tzinfo) -> Columns:
     chosen = [
         name
-        for name in COLUMNS["activity"]
+        for name in _TOLD
         if (name in select or not select or "*" in select)
         and (name not in _NAMED_ONLY or name in select)
     ]

@@ -64,7 +64,7 @@ class Card {
     this.bar = null
     const main = h('div.card-main', {},
       h('div.card-fields', {}, data.sections.map(section => sectionView(section, this.draft, () => this.askToSave()))),
-      timelineView(data.timeline))
+      timelineView(data.timeline, (id, result) => this.finishTodo(id, result)))
     const old = this.opened.get('main')
     this.opened.set('main', main)
     if (old) {
@@ -146,6 +146,14 @@ class Card {
       h('div.dialog-buttons', {}, h('button.button', { onclick: () => dialog.close() }, 'Отмена')))
     document.body.append(dialog)
     dialog.showModal()
+  }
+
+  async finishTodo(id, result) {
+    try {
+      this.fill(await post(`${this.path}/todo/${id}`, { result }))
+    } catch (error) {
+      toast(error.message, true)
+    }
   }
 
   askToSave() {

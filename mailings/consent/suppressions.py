@@ -1,0 +1,132 @@
+"""Addresses nobody writes to: kept by hash, so that they outlive the card, and its coming back.
+
+One row per channel and address. Of two reasons the stronger is kept, of two terms the longer. Nothing lifts
+a suppression but a person by name, and nobody lifts a complaint or an erasure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from mailings.consent.hashing import address_hash
+from mailings.permissions import Suppression
+from mailings.rules.consents import STRONGEST_LAST, Reason
+
+
+class NeverLifted(Exception):
+    """A complaint and an erasure stay for good."""
+
+
+def suppress(  # noqa: PLR0913 - so much is kept of it
+    session: Session,
+    portal_id: int,
+    channel: str,
+    address: str,
+    reason: Reason | str,
+    *,
+    source: str,
+    mailing_id: int | None = None,
+    until: datetime | None = None,
+    actor: str | None = None,
+) -> None:
+    """Don't write to this normalised address any more, or `until` a moment."""
+    for_good = not Reason(reason).liftable
+    _put(
+        session,
+        portal_id=portal_id,
+        channel=channel,
+        address_hash=address_hash(portal_id, address),
+        address=None if reason == Reason.ERASED else address,
+        reason=Reason(reason).value,
+        source=source,
+        mailing_id=mailing_id,
+        until=None if for_good else until,
+        actor=actor,
+    )
+
+
+def lift(session: Session, portal_id: int, channel: str, address: str, *, actor: str) -> bool:
+    """Write to the address again; False when it was not suppressed. Raises NeverLifted."""
+    if not actor.strip():
+        raise ValueError("somebody has to answer for it")
+    found = of(session, portal_id, channel, address)
+    if found is None:
+        return False
+    if not Reason(found.reason).liftable:
+        raise NeverLifted(found.reason)
+    session.delete(found)
+    session.flush()
+    return True
+
+
+def of(session: Session, portal_id: int, channel: str, address: str) -> Suppression | None:
+    """What is on record about a normalised address, over or not."""
+    key = (portal_id, channel, address_hash(portal_id, address))
+    return session.get(Suppression, key, populate_existing=True)
+
+
+def listed(
+    session: Session,
+    portal_id: int,
+    *,
+    channel: str | None = None,
+    reason: str | None = None,
+    address: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[Suppression]:
+    """Suppressed addresses, the newest first. One looked for by `address` is found by its hash."""
+    query = sa.select(Suppression).where(Suppression.portal_id == portal_id)
+    if channel is not None:
+        query = query.where(Suppression.channel == channel)
+    if reason is not None:
+        query = query.where(Suppression.reason == reason)
+    if address is not None:
+        query = query.where(Suppression.address_hash == address_hash(portal_id, address))
+    query = query.order_by(Suppression.at.desc(), Suppression.channel, Suppression.address_hash)
+    return list(session.scalars(query.limit(limit).offset(offset)))
+
+
+def numbers(session: Session, portal_id: int) -> dict[str, int]:
+    """How many addresses are suppressed now, by reason."""
+    query = sa.select(Suppression.reason, sa.func.count()).where(
+        Suppression.portal_id == portal_id, in_force(Suppression)
+    )
+    return dict(session.execute(query.group_by(Suppression.reason)).all())
+
+
+def in_force(row: Any) -> sa.ColumnElement[bool]:
+    """Whether it counts now, by the database's clock."""
+    return sa.or_(row.until.is_(None), row.until > sa.func.now())
+
+
+def strength(reason: sa.ColumnElement[Any] | Any) -> sa.ColumnElement[int]:
+    """The reasons as numbers, the strongest the highest."""
+    ranks: Iterable[tuple[str, int]] = ((each.value, n) for n, each in enumerate(STRONGEST_LAST))
+    return sa.case(dict(ranks), value=reason, else_=-1)
+
+
+def _put(session: Session, **values: Any) -> None:
+    put = insert(Suppression).values(**values)
+    new, old = put.excluded, Suppression
+    over = sa.and_(old.until.is_not(None), old.until <= sa.func.now())
+    wins = sa.or_(over, strength(new.reason) >= strength(old.reason))
+    longer = sa.case(
+        (over, new.until),
+        (sa.or_(new.until.is_(None), old.until.is_(None)), sa.null()),
+        else_=sa.func.greatest(new.until, old.until),
+    )
+    kept = ("reason", "source", "mailing_id", "actor", "address")
+    changed = {name: sa.case((wins, new[name]), else_=getattr(old, name)) for name in kept}
+    session.execute(
+        put.on_conflict_do_update(
+            index_elements=["portal_id", "channel", "address_hash"],
+            set_={**changed, "at": sa.case((wins, new.at), else_=old.at), "until": longer},
+        ).execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,154 @@
+"""What the list of mailings shows, and how a started mailing stands: names, numbers, how it was set up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.web.words import gettext as _
+from integration.mirror import PortalUser
+from mailings import mailing_pages, mailing_words, steering_words
+from mailings.models import Delivery, Mailing
+from mailings.rules.states import ChannelKey, DeliveryState, MailingState
+from mailings.sending import servers
+from segments.ready import presets
+from segments.saved import Segment
+
+PAGE = 25
+SHELVES: dict[str, tuple[MailingState, ...]] = {
+    "draft": (MailingState.DRAFT,),
+    "scheduled": (MailingState.SCHEDULED,),
+    "running": (MailingState.PLANNING, MailingState.RUNNING),
+    "paused": (MailingState.PAUSED,),
+    "finished": (MailingState.FINISHED,),
+    "cancelled": (MailingState.CANCELLED,),
+}
+"""Which states each part of the list holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A mailing of the list, with the names of its audience and author."""
+
+    mailing: Mailing
+    audience: str
+    author: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many messages have not come to an end yet, of how many clients."""
+
+    open: int
+    size: int
+
+    @property
+    def done(self) -> int:
+        """How many have."""
+        return max(self.size - self.open, 0)
+
+
+def lines(
+    session: Session, portal_id: int, shelf: str = "", before: int | None = None
+) -> tuple[list[Line], int | None]:
+    """A page of mailings, the newest first, and where the next one begins."""
+    query = sa.select(Mailing).where(Mailing.portal_id == portal_id)
+    if shelf in SHELVES:
+        query = query.where(Mailing.state.in_(SHELVES[shelf]))
+    if before is not None:
+        query = query.where(Mailing.id < before)
+    found = session.scalars(query.order_by(Mailing.id.desc()).limit(PAGE + 1)).all()
+    shown = found[:PAGE]
+    return _lines(session, portal_id, shown), shown[-1].id if len(found) > PAGE else None
+
+
+def line(session: Session, mailing: Mailing) -> Line:
+    """One mailing as the list shows it."""
+    return _lines(session, mailing.portal_id, [mailing])[0]
+
+
+def numbers(session: Session, portal_id: int) -> dict[str, int]:
+    """How many mailings each part of the list holds; `all` of them."""
+    query = sa.select(Mailing.state, sa.func.count()).where(Mailing.portal_id == portal_id)
+    states = dict(session.execute(query.group_by(Mailing.state)).all())
+    shelves = {key: sum(states.get(each, 0) for each in held) for key, held in SHELVES.items()}
+    return {"all": sum(states.values()), **shelves}
+
+
+def standing(session: Session, mailing: Mailing) -> dict[str, Any]:
+    """Everything the page of a started mailing says of it, but its result."""
+    facts = mailing_pages.portal_facts(session, mailing.portal_id)
+    found = progress(session, mailing)
+    return {
+        **facts,
+        "mailing": mailing,
+        "progress": found,
+        "standing": steering_words.standing(mailing, facts["offset"]),
+        "doings": steering_words.doings(mailing, found.open),
+        "trouble": steering_words.trouble(mailing),
+        "setup": _setup(session, mailing, facts["offset"]),
+    }
+
+
+def progress(session: Session, mailing: Mailing) -> Progress:
+    """How much of a started mailing is done."""
+    query = sa.select(sa.func.count()).where(
+        Delivery.portal_id == mailing.portal_id,
+        Delivery.mailing_id == mailing.id,
+    )
+    due = query.where(
+        Delivery.state.in_([DeliveryState.PENDING.value, DeliveryState.DEFERRED.value])
+    )
+    taken = query.where(
+        Delivery.state.in_([DeliveryState.CLAIMED.value, DeliveryState.SENDING.value])
+    )
+    still = (session.scalar(due) or 0) + (session.scalar(taken) or 0)
+    return Progress(still, mailing.size or 0)
+
+
+def _setup(session: Session, mailing: Mailing, offset: int) -> list[tuple[str, str | None]]:
+    """How a started mailing was set up, in words."""
+    plan, shown = mailing_pages.plan_of(mailing), line(session, mailing)
+    offers = dict(mailing_pages.offers_of(session, mailing))
+    server = servers.choose(session, mailing) if mailing.channel == ChannelKey.EMAIL else None
+    words = mailing_words
+    return [
+        (_("Whom"), (mailing.audience or {}).get("name") or shown.audience),
+        (_("By what"), words.channels()[mailing.channel]),
+        (_("Mail server"), server.name if server else None),
+        (_("Letter") if server else _("To-do"), mailing.content.get("subject")),
+        (_("Offer"), offers.get(mailing.offer_id or 0)),
+        (_("When"), words.when(plan, mailing_pages.mode_of(mailing), mailing.start_at, offset)),
+        (_("Author"), shown.author),
+        (_("Started"), words.local(mailing.started_at, offset) if mailing.started_at else None),
+    ]
+
+
+def _lines(session: Session, portal_id: int, found: Iterable[Mailing]) -> list[Line]:
+    mailings = list(found)
+    segments = _names(session, Segment, portal_id, {each.segment_id for each in mailings})
+    authors = _names(session, PortalUser, portal_id, {each.author_id for each in mailings})
+    return [
+        Line(each, _audience(each, segments), authors.get(each.author_id or 0)) for each in mailings
+    ]
+
+
+def _audience(mailing: Mailing, segments: dict[int, str | None]) -> str:
+    if mailing.preset:
+        preset = presets.PRESETS.get(mailing.preset)
+        return _(preset.name) if preset else mailing.preset
+    return segments.get(mailing.segment_id or 0) or ""
+
+
+def _names(
+    session: Session, table: Any, portal_id: int, wanted: set[int | None]
+) -> dict[int, str | None]:
+    key = table.bitrix_id if table is PortalUser else table.id
+    query = sa.select(key, table.name).where(
+        table.portal_id == portal_id, key.in_([each for each in wanted if each is not None])
+    )
+    return dict(session.execute(query).all())

@@ -1,0 +1,255 @@
+"""The edge of mailings: the list, a draft with everything around it, the page of one that was started."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import flask
+from flask import Blueprint, g, render_template, request
+
+from core.database import transaction
+from core.runtime import current
+from core.web.guard import admin_required
+from core.web.words import gettext as _
+from mailings import (
+    mailing_desk,
+    mailing_forms,
+    mailing_listing,
+    mailing_pages,
+    mailing_words,
+    readiness_words,
+)
+from mailings.models import Mailing
+from mailings.planning import audiences, drafts
+from mailings.planning.drafts import BadDraft, NoSuchMailing, Overtaken
+from mailings.results import report
+from mailings.rules.letters import BadLetter
+from mailings.rules.lifecycle import IllegalTransition
+from mailings.rules.states import MailingState
+from segments.members.saving import NoSuchSegment
+from segments.ready import presets
+
+blueprint = Blueprint("mailings", __name__, template_folder="templates")
+
+
+@blueprint.get("/mailings")
+@admin_required
+def listed() -> str:
+    """The portal's mailings, the newest first; `state` and `before` are kept in the address."""
+    return _list()
+
+
+@blueprint.get("/mailings/<int:mailing_id>/line")
+@admin_required
+def line(mailing_id: int) -> str:
+    """One row of the list with its figures."""
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        facts = mailing_pages.portal_facts(session, g.viewer.portal_id)
+        figures = report.figures(session, mailing)
+        shown = mailing_listing.line(session, mailing)
+    return _render("list_line", line=shown, figures=figures, **facts)
+
+
+@blueprint.get("/mailings/new")
+@admin_required
+def new() -> str:
+    """Whom to write to: the first question of a mailing."""
+    offer = request.args.get("offer", type=int)
+    return _render("new", key=secrets.token_urlsafe(12), offer_id=offer)
+
+
+@blueprint.get("/mailings/audiences")
+@admin_required
+def found_audiences() -> str:
+    """Segments whose names hold what was typed."""
+    typed = request.args.get("search", "").strip()
+    with current().sessions() as session:
+        found = mailing_pages.found(session, g.viewer.portal_id, typed)
+    return _render("audiences", typed=typed, chosen=request.args.get("chosen", ""), **found)
+
+
+@blueprint.get("/mailings/audiences/<key>/count")
+@admin_required
+def count_preset(key: str) -> str:
+    """How many cards a ready segment selects now, in a word."""
+    if key not in presets.PRESETS:
+        flask.abort(404)
+    with current().sessions() as session:
+        number = mailing_pages.size_of_preset(session, g.viewer.portal_id, key)
+    return _("not counted") if number is None else mailing_words.cards(number)
+
+
+@blueprint.post("/mailings")
+@admin_required
+def create() -> str:
+    """A new draft for a segment; a second press of the same button opens the one there is."""
+    form, portal_id = request.form, g.viewer.portal_id
+    with transaction(current().sessions) as session:
+        try:
+            audience = audiences.named(session, portal_id, form.get("audience", ""))
+            made = drafts.create(
+                *(session, portal_id),
+                name=mailing_pages.name_for(session, portal_id, audience),
+                author_id=g.viewer.user_id,
+                key=f"page:{form['key']}" if form.get("key") else None,
+                offer_id=form.get("offer", type=int),
+                **audience,
+            )
+        except (NoSuchSegment, BadDraft):
+            flask.abort(404)
+        mailing_id = made.id
+    return page(mailing_id)
+
+
+@blueprint.get("/mailings/<int:mailing_id>")
+@admin_required
+def mailing(mailing_id: int) -> str:
+    """A draft to be put together, or a mailing as it goes."""
+    return page(mailing_id)
+
+
+@blueprint.post("/mailings/<int:mailing_id>")
+@admin_required
+def change(mailing_id: int) -> Any:
+    """Save what was changed of a draft; the page gets back what that changed around it."""
+    form, portal_id = request.form, g.viewer.portal_id
+    with current().sessions() as session:
+        facts = mailing_pages.portal_facts(session, portal_id)
+        mailing = _find(session, mailing_id)
+        stored = dict(mailing.content)
+        asked = _asked(facts["offset"], stored)
+        if "plan" in asked.values and mailing.plan.get("priority"):
+            asked.values["plan"]["priority"] = mailing.plan["priority"]  # not of this form
+    anew = "audience" in form
+    if not asked.wrong:
+        try:
+            with transaction(current().sessions) as session:
+                if anew:
+                    asked.values |= audiences.named(session, portal_id, form["audience"])
+                made_from = form.get("version", type=int)
+                drafts.change(session, portal_id, mailing_id, made_from=made_from, **asked.values)
+        except Overtaken:
+            return page(mailing_id, said="overtaken"), 409
+        except IllegalTransition:
+            return page(mailing_id, said="too_late"), 409
+        except NoSuchSegment:
+            flask.abort(404)
+        except BadDraft as error:
+            asked.wrong[error.field] = _("Give the mailing a name") if error.field == "name" else _("This can't be used")  # fmt: skip
+    return _saved(mailing_id, asked.wrong, anew=anew)
+
+
+@blueprint.post("/mailings/<int:mailing_id>/delete")
+@admin_required
+def delete(mailing_id: int) -> tuple[str, int]:
+    """Throw a draft away."""
+    try:
+        with transaction(current().sessions) as session:
+            drafts.delete(session, g.viewer.portal_id, mailing_id)
+    except NoSuchMailing:
+        flask.abort(404)
+    except IllegalTransition:
+        return page(mailing_id, said="too_late"), 409
+    return _list(said="deleted"), 200
+
+
+@blueprint.get("/mailings/<int:mailing_id>/side")
+@admin_required
+def side(mailing_id: int) -> str:
+    """Who gets a draft, and what stands in the way."""
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        beside = mailing_desk.side(session, mailing)
+    return _render("side", mailing=mailing, side=beside)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/thumb")
+@admin_required
+def thumb(mailing_id: int) -> str:
+    """The letter as somebody of its audience would get it, small."""
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        key = current().settings.secret_key
+        ticket = mailing_pages.preview_ticket(session, mailing, key)
+    return _render("thumb", ticket=ticket)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/lost")
+@admin_required
+def lost(mailing_id: int) -> str:
+    """The people behind a step."""
+    why = request.args.get("why", "")
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        people = mailing_desk.people(session, mailing, why)
+    if people is None:
+        flask.abort(404)
+    title = mailing_words.skips(mailing.channel)[why]
+    return _render("lost", people=people, title=title[:1].upper() + title[1:])
+
+
+def page(mailing_id: int, said: str = "") -> str:
+    """A mailing's page: of a draft everything that can be changed, of another how it goes."""
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        if mailing.state == MailingState.DRAFT:
+            return _render("draft", **_draft(session, mailing), said=said)
+        facts = mailing_listing.standing(session, mailing)
+    return _render("mailing", **facts, said=said)
+
+
+def _draft(session: Any, mailing: Mailing) -> dict[str, Any]:
+    facts = mailing_pages.portal_facts(session, g.viewer.portal_id)
+    return {
+        **facts,
+        "mailing": mailing,
+        "desk": mailing_pages.desk(session, mailing, facts["offset"]),
+        "given_back": readiness_words.reason(mailing.state_reason) if mailing.state_reason else "",
+    }
+
+
+def _saved(mailing_id: int, wrong: dict[str, str], *, anew: bool) -> Any:
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        facts = _draft(session, mailing)
+    text = _render(
+        "draft_saved", **facts, wrong=wrong, saved=mailing.changed_at, chosen_anew=anew,
+        fields=mailing_forms.FIELDS,
+    )  # fmt: skip
+    if wrong:
+        return text, 422
+    return text, 200, {"HX-Trigger": "draft-saved"}
+
+
+def _asked(offset: int, stored: dict[str, Any]) -> mailing_forms.Asked:
+    try:
+        return mailing_forms.read(request.form, offset, stored)
+    except (KeyError, ValueError, BadLetter):
+        flask.abort(400)
+
+
+def _list(said: str = "") -> str:
+    portal_id, shelf = g.viewer.portal_id, request.args.get("state", "")
+    before = request.args.get("before", type=int)
+    with current().sessions() as session:
+        lines, last = mailing_listing.lines(session, portal_id, shelf, before)
+        facts = mailing_pages.portal_facts(session, portal_id)
+        counts = mailing_listing.numbers(session, portal_id)
+    more = f"/mailings?state={shelf}&before={last}" if last else None
+    if before is not None:
+        return _render("list_lines", lines=lines, more=more, **facts)
+    tabs = mailing_words.tabs(counts)
+    return _render("list", lines=lines, more=more, counts=counts, tabs=tabs, shown=shelf, said=said, **facts)  # fmt: skip
+
+
+def _find(session: Any, mailing_id: int) -> Mailing:
+    try:
+        return drafts.find(session, g.viewer.portal_id, mailing_id)
+    except NoSuchMailing:
+        flask.abort(404)
+
+
+def _render(template: str, **facts: Any) -> str:
+    return render_template(f"mailings/{template}.html", words=mailing_words, **facts)

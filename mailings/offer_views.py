@@ -1,0 +1,170 @@
+"""The edge of offers: the list, one offer with what is left to fill in, its promo codes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http.client import OK, UNPROCESSABLE_ENTITY
+from typing import Any
+
+import flask
+from flask import Blueprint, g, render_template, request
+
+from core.clock import utcnow
+from core.database import transaction
+from core.runtime import current
+from core.web.guard import admin_required
+from mailings import offer_words
+from mailings.content import offers
+from mailings.content.offers import InUse, NoSuchOffer, Overtaken, Wish
+from mailings.models import Offer as OfferRow
+from mailings.rules import offers as rules
+from mailings.rules.offers import BadOffer, Offer, OfferKind
+
+blueprint = Blueprint("offers", __name__, template_folder="templates")
+
+
+@blueprint.get("/offers")
+@admin_required
+def listed() -> str:
+    """The portal's offers."""
+    return _list()
+
+
+@blueprint.get("/offers/new")
+@admin_required
+def new() -> str:
+    """What kind of offer it is to be."""
+    return _render("offer_new")
+
+
+@blueprint.post("/offers")
+@admin_required
+def create() -> tuple[str, int]:
+    """A new offer of a kind; the rest is filled in on its page."""
+    kind = _kind()
+    with transaction(current().sessions) as session:
+        name = request.form.get("name", "").strip() or offer_words.kinds()[kind]
+        row = offers.create(
+            session, g.viewer.portal_id, Wish(kind, name, {}), user_id=g.viewer.user_id
+        )
+    return _page(row.id), OK
+
+
+@blueprint.get("/offers/<int:offer_id>")
+@admin_required
+def offer(offer_id: int) -> str:
+    """One offer."""
+    return _page(offer_id)
+
+
+@blueprint.post("/offers/<int:offer_id>")
+@admin_required
+def change(offer_id: int) -> tuple[str, int]:
+    """Save the form."""
+    form = request.form
+    wish = Wish(_kind(), form.get("name", ""), form.to_dict())
+    try:
+        with transaction(current().sessions) as session:
+            offers.change(
+                *(session, g.viewer.portal_id, offer_id, wish),
+                made_from=form.get("version", type=int) or 0, user_id=g.viewer.user_id,
+            )  # fmt: skip
+    except NoSuchOffer:
+        flask.abort(404)
+    except Overtaken:
+        return _page(offer_id, said="overtaken"), UNPROCESSABLE_ENTITY
+    except BadOffer as error:
+        return _page(offer_id, wrong=error.problems, typed=wish), UNPROCESSABLE_ENTITY
+    return _page(offer_id, said="saved"), OK
+
+
+@blueprint.post("/offers/<int:offer_id>/archive")
+@admin_required
+def archive(offer_id: int) -> tuple[str, int]:
+    """Put the offer away."""
+    try:
+        with transaction(current().sessions) as session:
+            offers.archive(session, g.viewer.portal_id, offer_id, g.viewer.user_id)
+    except NoSuchOffer:
+        flask.abort(404)
+    except InUse as error:
+        return _page(offer_id, said="in_use", names=error.names), UNPROCESSABLE_ENTITY
+    return _list(said="archived"), OK
+
+
+@blueprint.post("/offers/<int:offer_id>/codes")
+@admin_required
+def add_codes(offer_id: int) -> str:
+    """Add the promo codes that were typed or are in the file."""
+    text = request.form.get("codes", "")
+    if file := request.files.get("file"):
+        text = f"{text}\n{file.read().decode('utf-8', 'replace')}"
+    try:
+        with transaction(current().sessions) as session:
+            added = offers.add_codes(session, g.viewer.portal_id, offer_id, text)
+    except NoSuchOffer:
+        flask.abort(404)
+    return _codes(offer_id, added=added)
+
+
+@blueprint.post("/offers/<int:offer_id>/codes/clear")
+@admin_required
+def clear_codes(offer_id: int) -> str:
+    """Take back the codes nobody has got."""
+    try:
+        with transaction(current().sessions) as session:
+            offers.remove_free_codes(session, g.viewer.portal_id, offer_id)
+    except NoSuchOffer:
+        flask.abort(404)
+    return _codes(offer_id)
+
+
+def _list(said: str = "") -> str:
+    portal_id = g.viewer.portal_id
+    with current().sessions() as session:
+        rows = offers.listed(session, portal_id)
+        stock = offers.stock(session, portal_id, [row.id for row in rows])
+        left = {row.id: len(offers.missing(row)) for row in rows}
+    read = {row.id: Offer.read(row.content) for row in rows}
+    return _render("offers", rows=rows, read=read, stock=stock, left=left, said=said)
+
+
+def _page(offer_id: int, typed: Wish | None = None, wrong: Any = None, **more: Any) -> str:
+    portal_id = g.viewer.portal_id
+    with current().sessions() as session:
+        row = _find(session, offer_id)
+        stock = offers.stock(session, portal_id, [offer_id])[offer_id]
+    kind = OfferKind(typed.kind if typed else row.kind)
+    values = dict(typed.content if typed else row.content)
+    return _render(
+        "offer", row=row, kind=kind, values=values, stock=stock, needed=rules.needed(kind),
+        name=typed.name if typed else row.name, wrong=offer_words.wrongs(wrong or {}), **more,
+    )  # fmt: skip
+
+
+def _codes(offer_id: int, added: Any = None) -> str:
+    with current().sessions() as session:
+        row = _find(session, offer_id)
+        stock = offers.stock(session, g.viewer.portal_id, [offer_id])[offer_id]
+    return _render("offer_codes", row=row, stock=stock, added=added)
+
+
+def _render(template: str, **facts: Any) -> str:
+    today = (utcnow() + timedelta(hours=3)).date()
+    return render_template(
+        f"mailings/{template}.html", words=offer_words, today=today, kinds=list(OfferKind), **facts
+    )
+
+
+def _kind() -> OfferKind:
+    try:
+        return OfferKind(request.form.get("kind", ""))
+    except ValueError:
+        flask.abort(400)
+
+
+def _find(session: Any, offer_id: int) -> OfferRow:
+    try:
+        return offers.find(session, g.viewer.portal_id, offer_id)
+    except NoSuchOffer:
+        flask.abort(404)

@@ -1,0 +1,196 @@
+"""What the pages of a result show: the card, the funnel, where the others went, files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy.orm import Session
+
+from core.web import formats
+from core.web.words import gettext as _
+from integration.mirror import PortalUser
+from mailings import mailing_words, result_words
+from mailings.models import Mailing
+from mailings.results import details, follow_ups, recipients, report
+from mailings.results.follow_ups import FollowUp
+from mailings.results.recipients import Did, Recipient, Wanted
+from mailings.results.report import Figures
+from mailings.rules.rates import share
+from mailings.rules.states import DeliveryState, MailingState
+from segments.members import sheets
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A step of the funnel: `width` and `left` of a hundred; `of_all` of the first step, `of_last` of the one above."""
+
+    label: str
+    number: int
+    width: float
+    left: float
+    of_all: float | None
+    of_last: float | None
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """So many got nothing, for this reason."""
+
+    label: str
+    number: int
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A follow-up: what it is called, to how many."""
+
+    whom: FollowUp
+    label: str
+    number: int
+
+
+def card(session: Session, mailing: Mailing) -> dict[str, Any]:
+    """The facts of the card alone."""
+    author = session.get(PortalUser, (mailing.portal_id, mailing.author_id or 0))
+    return {
+        "author": author.name if author else None,
+        "mailing": mailing,
+        "figures": report.figures(session, mailing),
+        "live": mailing.state in {MailingState.PLANNING, MailingState.RUNNING},
+        "at": f"/mailings/{mailing.id}/recipients",
+    }
+
+
+def result(session: Session, mailing: Mailing) -> dict[str, Any]:
+    """The facts of the whole page."""
+    facts = card(session, mailing)
+    figures: Figures = facts["figures"]
+    return {
+        **facts,
+        "funnel": funnel(figures, mailing.id),
+        "others": others(figures, mailing.id),
+        "faults": details.faults(session, mailing),
+        "heat": details.heat(session, mailing),
+        "nexts": nexts(session, mailing, figures),
+    }
+
+
+def funnel(figures: Figures, mailing_id: int) -> list[Bar]:
+    """From the tried to the sold; what a channel can't know is left out."""
+    at = f"/mailings/{mailing_id}/recipients"
+    steps = [
+        (_("Tried"), figures.attempted, f"{at}?state=attempted"),
+        (_("Sent"), figures.sent, f"{at}?state=sent"),
+    ]
+    if figures.tracked:
+        steps += [
+            (_("Opened"), figures.opened, f"{at}?did=opened"),
+            (_("Followed a link"), figures.clicked, f"{at}?did=clicked"),
+        ]
+    else:
+        steps.append((_("Called"), figures.called, f"{at}?did=called"))
+    converted, sales = figures.earned.clients, figures.earned.sales
+    steps += [
+        (_("Became a lead or deal"), converted, f"{at}?did=converted"),
+        (_("Sales"), sales, f"/mailings/{mailing_id}/leads"),
+    ]
+    first = steps[0][1]
+    bars, above = [], first
+    for label, number, href in steps:
+        width = round(100 * min(number / first, 1), 2) if first else 0.0
+        left = round((100 - width) / 2, 2)
+        bars.append(
+            Bar(label, number, width, left, share(number, first), share(number, above), href)
+        )
+        above = number
+    return bars
+
+
+def others(figures: Figures, mailing_id: int) -> list[Left]:
+    """Who of the audience got nothing on purpose, and why: the steps of the waterfall."""
+    words, found = mailing_words.skips(), []
+    for part in figures.parts:
+        if part.state is DeliveryState.HELD:
+            label = words["held"]
+        elif part.state is DeliveryState.SKIPPED:
+            label = words.get(part.reason or "", part.reason or "")
+        elif part.state is DeliveryState.CANCELLED:
+            label = _("left when the mailing was cancelled")
+        else:
+            continue
+        where = f"/mailings/{mailing_id}/recipients?state={part.state}"
+        href = f"{where}&reason={part.reason}" if part.reason else where
+        found.append(Left(label, part.number, href))
+    return sorted(found, key=lambda each: -each.number)
+
+
+def nexts(session: Session, mailing: Mailing, figures: Figures) -> list[Next]:
+    """Whom one may write to next."""
+    over = MailingState(mailing.state).over or mailing.state == MailingState.PAUSED
+    if not over or not figures.tracked or not figures.sent:
+        return []
+    words = result_words.follow_ups()
+    counted = [
+        Next(whom, words[whom], follow_ups.number(session, mailing, whom)) for whom in FollowUp
+    ]
+    return [each for each in counted if each.number]
+
+
+def wanted(arguments: Any) -> Wanted:
+    """Which recipients an address asks for; what is unknown finds nobody."""
+    read = {name: str(arguments.get(name, "")).strip()[:200] for name in ("state", "reason", "did")}
+    return Wanted(**read, typed=str(arguments.get("search", "")).strip()[:200])
+
+
+def query(which: Wanted) -> str:
+    """The same in an address."""
+    asked = {"state": which.state, "reason": which.reason, "did": which.did, "search": which.typed}
+    return urlencode({name: value for name, value in asked.items() if value})
+
+
+def file(session: Session, mailing: Mailing, which: Wanted) -> Iterator[bytes]:
+    """Recipients as a file Excel opens, in portions."""
+    headers = [
+        _("Kind"), _("Number"), _("Name"), _("Address"), _("State"), _("Reason"), _("Answer of the server"),
+        _("Sent"), _("Opened"), _("Followed a link"), _("Replied"), _("Unsubscribed"), _("Complained"),
+    ]  # fmt: skip
+    yield b"\xef\xbb\xbf" + _line(headers)
+    for portion in recipients.every(session, mailing, which):
+        yield b"".join(_line(_cells(each)) for each in portion)
+
+
+def _cells(found: Recipient) -> list[str]:
+    row, member = found.delivery, found.member
+    answer = " ".join(str(part) for part in (row.reply_code, row.reply_status) if part)
+    moments = (
+        *(row.sent_at, row.human_opened_at, row.human_clicked_at),
+        *(row.replied_at, row.unsubscribed_at, row.complained_at),
+    )
+    return [
+        *(member.kind.value, str(member.id), member.name, row.address or ""),
+        *(result_words.states()[row.state], result_words.reason(row.reason), answer),
+        *("" if at is None else formats.moment(at) for at in moments),
+    ]
+
+
+def _line(cells: list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerow([sheets.safe(cell) for cell in cells])
+    return text.getvalue().encode()
+
+
+def did_words(found: Recipient) -> list[str]:
+    """What a recipient did, for the list."""
+    row, words = found.delivery, result_words.dids()
+    done = {
+        Did.OPENED: row.human_opened_at, Did.CLICKED: row.human_clicked_at, Did.REPLIED: row.replied_at,
+        Did.UNSUBSCRIBED: row.unsubscribed_at, Did.COMPLAINED: row.complained_at,
+    }  # fmt: skip
+    return [words[did] for did, at in done.items() if at is not None]

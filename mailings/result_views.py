@@ -1,0 +1,161 @@
+"""The edge of results: the card, recipients one by one, what followed, the next letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+from flask import Blueprint, Response, g, render_template, request, stream_with_context
+
+from core.database import transaction
+from core.runtime import current
+from core.web.guard import admin_required
+from mailings import mailing_words, result_pages, result_words
+from mailings.models import Mailing
+from mailings.planning import drafts
+from mailings.planning.drafts import NoSuchMailing
+from mailings.results import follow_ups, leads, recipients, report, trail
+from mailings.results.follow_ups import FollowUp, Nobody
+
+blueprint = Blueprint("mail_results", __name__, template_folder="templates")
+
+
+@blueprint.get("/mailings/<int:mailing_id>/result")
+@admin_required
+def result(mailing_id: int) -> str:
+    """What the mailing came to."""
+    return _result(mailing_id)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/result/card")
+@admin_required
+def card(mailing_id: int) -> str:
+    """The card alone; asks for itself while the mailing goes out."""
+    with current().sessions() as session:
+        facts = result_pages.card(session, _find(session, mailing_id))
+    return _render("result_card", **facts)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/recipients")
+@admin_required
+def listed(mailing_id: int) -> str:
+    """Recipients by state, reason, reaction or name; or their next page."""
+    which = result_pages.wanted(request.args)
+    after = request.args.get("after", default=0, type=int)
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        found, last = recipients.page(session, mailing, which, max(after, 0))
+        at = f"/mailings/{mailing_id}/recipients"
+        asked = result_pages.query(which)
+        more = f"{at}?{asked}&after={last}" if last else None
+        facts = {
+            "mailing": mailing,
+            "found": found,
+            "more": more,
+            "did_words": result_pages.did_words,
+        }
+        if after:
+            return _render("recipient_rows", **facts)
+        number = recipients.number(session, mailing, which)
+        reasons = sorted(
+            {part.reason for part in report.figures(session, mailing).parts if part.reason}
+        )
+    facts |= {"wanted": which, "number": number, "reasons": reasons}
+    return _render("recipients", **facts, export=f"{at}/export?{asked}")
+
+
+@blueprint.get("/mailings/<int:mailing_id>/recipients/export")
+@admin_required
+def export(mailing_id: int) -> Response:
+    """The same recipients as a file."""
+    which, sessions = result_pages.wanted(request.args), current().sessions
+    with sessions() as session:
+        _find(session, mailing_id)
+
+    def portions() -> Any:
+        with sessions() as session:
+            yield from result_pages.file(session, _find(session, mailing_id), which)
+
+    return Response(stream_with_context(portions()), content_type="text/csv; charset=utf-8")
+
+
+@blueprint.get("/mailings/<int:mailing_id>/recipients/<int:delivery_id>")
+@admin_required
+def recipient(mailing_id: int, delivery_id: int) -> str:
+    """Everything that happened to one message."""
+    with current().sessions() as session:
+        mailing = _find(session, mailing_id)
+        found = recipients.find(session, mailing, delivery_id)
+        if found is None:
+            flask.abort(404)
+        lines = trail.of(session, found.delivery)
+    return _render("recipient", mailing=mailing, found=found, lines=lines)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/leads")
+@admin_required
+def followed(mailing_id: int) -> str:
+    """Leads and deals that followed, as the mirror knows them; the page then asks for them as they are now."""
+    return _leads(mailing_id, live=request.args.get("live") == "1")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/follow-up")
+@admin_required
+def follow_up(mailing_id: int) -> tuple[str, int]:
+    """A draft to those who did not open, or clicked only; the same button again opens the same draft."""
+    try:
+        whom = FollowUp(request.form.get("whom", ""))
+    except ValueError:
+        flask.abort(400)
+    try:
+        with transaction(current().sessions) as session:
+            mailing = _find(session, mailing_id)
+            made = follow_ups.make(
+                *(session, mailing, whom),
+                name=result_words.follow_up_name(whom, mailing.name),
+                user_id=g.viewer.user_id,
+                key=request.form.get("key", "")[:40],
+            )
+            made_id = made.id
+    except Nobody:
+        return _result(mailing_id, said="nobody"), 422
+    return _render("followed_up", made_id=made_id), 200
+
+
+def _result(mailing_id: int, said: str = "") -> str:
+    with current().sessions() as session:
+        facts = result_pages.result(session, _find(session, mailing_id))
+    return _render("result", **facts, said=said)
+
+
+def _leads(mailing_id: int, *, live: bool) -> str:
+    runtime = current()
+    entity, after = request.args.get("entity", ""), request.args.get("after", "")
+    with runtime.sessions() as session:
+        mailing = _find(session, mailing_id)
+        cards, following = leads.page(session, mailing, entity=entity, after=after)
+        facts: dict[str, Any] = {
+            "mailing": mailing,
+            "entity": entity,
+            "after": after,
+            "following": following,
+        }
+        if not live and not after:
+            facts["figures"] = report.figures(session, mailing)
+    if live:
+        cards = leads.live(runtime, g.viewer.portal_id, cards)
+    template = "lead_rows" if live or after else "leads"
+    return _render(template, cards=cards, live=live, **facts)
+
+
+def _find(session: Any, mailing_id: int) -> Mailing:
+    try:
+        return drafts.find(session, g.viewer.portal_id, mailing_id)
+    except NoSuchMailing:
+        flask.abort(404)
+
+
+def _render(template: str, **facts: Any) -> str:
+    return render_template(
+        f"mailings/{template}.html", words=mailing_words, said_of=result_words, **facts
+    )

@@ -1,0 +1,80 @@
+"""Addresses in letters: which are let in, their marks for statistics, and where a click leads.
+
+The address of a link is fixed for the whole mailing and stored with it; nothing that comes with a click ever changes
+where it leads. The one personal part allowed is the promo code, as a value in the query: `{{ code }}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+CODE = "{{code}}"
+UNSUBSCRIBE = "{{ unsubscribe }}"
+LANDING = "{{ offer.url }}"
+_CODE_MARK = re.compile(r"\{\{-?\s*code\s*-?\}\}")
+_HELD = "0code0"
+_SPACES = re.compile(r"[\x00-\x20\x7f\u0085\u00a0\u2028\u2029\\]")
+_PLAIN = {"mailto", "tel"}
+_PLAIN_FORM = re.compile(r"(?:mailto:[^\s<>\"']+@[^\s<>\"']+|tel:\+?[0-9 ()\-]+)", re.IGNORECASE)
+
+
+def is_mark(url: str, mark: str) -> bool:
+    """Whether the address is this mark alone, however it is spaced."""
+    return re.sub(r"[\s-]", "", url) == re.sub(r"[\s-]", "", mark)
+
+
+def trouble(url: str) -> str | None:
+    """Why the address can't stand in a letter; a code of the words, or None."""
+    held = _CODE_MARK.sub(_HELD, url.strip())
+    if "{{" in held or "{%" in held or "}}" in held:
+        return "personal"
+    if _SPACES.search(held):
+        return "address"
+    try:
+        parts = urlsplit(held)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "address"
+    if parts.scheme.lower() in _PLAIN:
+        return None if held == url.strip() and _PLAIN_FORM.fullmatch(held) else "address"
+    if parts.scheme.lower() not in {"http", "https"} or not host:
+        return "address"
+    if parts.username is not None or parts.password is not None:
+        return "address"
+    outside = "".join((parts.netloc, parts.path, parts.fragment))
+    names = (name for name, _value in parse_qsl(parts.query, keep_blank_values=True))
+    if _HELD in outside or any(_HELD in name for name in names):
+        return "personal"
+    return None
+
+
+def followed(url: str) -> bool:
+    """Whether clicks on it are counted: a page of the web, not a mailbox or a phone."""
+    return urlsplit(url.strip()).scheme.lower() in {"http", "https"}
+
+
+def image_trouble(url: str) -> str | None:
+    """Why the address can't be a picture's."""
+    found = trouble(url)
+    if found is None and (not followed(url) or _CODE_MARK.search(url)):
+        return "address"
+    return found
+
+
+def with_utm(url: str, marks: Mapping[str, str]) -> str:
+    """The address with these `utm_…` it has not got yet; one with a source of its own stays as it is."""
+    held = _CODE_MARK.sub(_HELD, url.strip())
+    parts = urlsplit(held)
+    present = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
+    if "utm_source" in present:
+        return held.replace(_HELD, CODE)
+    added = urlencode({k: v for k, v in marks.items() if v and k not in present}, quote_via=quote)
+    query = "&".join(filter(None, (parts.query, added)))
+    return urlunsplit(parts._replace(query=query)).replace(_HELD, CODE)
+
+
+def destination(stored: str, code: str | None) -> str:
+    """Where a click leads: the stored address, with the recipient's promo code in its place."""
+    return _CODE_MARK.sub(quote(code or "", safe=""), stored)

@@ -1,0 +1,133 @@
+"""The gate: the one durable mark without which the last word to a provider is never said.
+
+A delivery passes when it is still the asker's, its lease lasts, its mailing runs, its portal is with us and nothing
+speaks against the recipient. The mailing's row is locked against change, and withdrawals wait for the gates
+under way (a trigger of migration 0013 takes the other side of the lock): what commits after a pause or a withdrawal
+has seen it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.orm import Session
+
+from integration.models import Portal, PortalState
+from mailings.models import Delivery, Mailing
+from mailings.planning import eligibility
+from mailings.planning.eligibility import Terms
+from mailings.rules.states import DeliveryState, MailingState
+from mailings.sending.claiming import LEASE, Claimed
+from mailings.sending.prepared import Prepared, as_rows, rows_of
+from mailings.sending.running import Running
+
+WITHDRAWALS = 0x4D47
+"""The advisory lock that gates share and withdrawals have alone, by portal."""
+
+
+def wait_for_withdrawals(
+    session: Session, portals: Iterable[int], *, alone: Iterable[int] = ()
+) -> None:
+    """Take the lock before anything is read. `alone`: portals in which this transaction will withdraw something itself."""
+    alone = set(alone)
+    for portal_id in sorted({*portals, *alone}):
+        lock = (
+            sa.func.pg_advisory_xact_lock
+            if portal_id in alone
+            else sa.func.pg_advisory_xact_lock_shared
+        )
+        key = sa.literal(WITHDRAWALS, sa.Integer), sa.literal(portal_id, sa.Integer)
+        session.execute(sa.select(lock(*key)))
+
+
+def hold_still(session: Session, mailings: Iterable[tuple[int, int]]) -> None:
+    """Nobody pauses or cancels these mailings until the end of the transaction."""
+    for portal_id, mailing_id in sorted(set(mailings)):
+        session.execute(
+            sa.select(Mailing.id)
+            .where(Mailing.portal_id == portal_id, Mailing.id == mailing_id)
+            .with_for_update(read=True)
+        )
+
+
+def let_through(session: Session, mailing: Running, asking: Sequence[Claimed]) -> set[int]:
+    """Ids of those that may be sent; the others are given back or, for good reason, skipped."""
+    passed = _passing(mailing.terms).run(session, rows=_asked(asking))
+    found = {row[0] for row in passed}
+    if len(found) < len(asking):
+        refused = [row for row in asking if row.id not in found]
+        _turning_away(mailing.terms, mailing.plan.queue_when_capped).run(
+            session, rows=_asked(refused)
+        )
+    return found
+
+
+@lru_cache(maxsize=256)
+def _passing(terms: Terms) -> Prepared:
+    asked = rows_of("asked", **_ASKED)
+    return Prepared(
+        sa.update(Delivery)
+        .where(
+            *_ours(terms, asked),
+            Delivery.mailing_id == terms.mailing_id,
+            Delivery.lease_until > sa.func.now(),
+            sa.exists().where(
+                Mailing.portal_id == terms.portal_id,
+                Mailing.id == terms.mailing_id,
+                Mailing.state == MailingState.RUNNING.value,
+            ),
+            sa.exists().where(
+                Portal.id == terms.portal_id, Portal.state == PortalState.ACTIVE.value
+            ),
+            eligibility.still_allowed(terms, Delivery),
+        )
+        .values(
+            state=DeliveryState.SENDING.value,
+            attempt=Delivery.attempt + 1,
+            lease_until=sa.func.now() + LEASE,
+        )
+        .returning(Delivery.id)
+    )
+
+
+@lru_cache(maxsize=256)
+def _turning_away(terms: Terms, queue: bool) -> Prepared:
+    """Still claimed by us, and not let through: for its recipient's sake, or because of a pause."""
+    asked = rows_of("asked", **_ASKED)
+    who = eligibility.of_delivery(terms, Delivery)
+    reason = eligibility.skip_reason(terms, who, queue=queue)
+    free = eligibility.free_at(terms, Delivery) if queue else sa.null()
+    back = sa.case(
+        (reason.is_not(None), DeliveryState.SKIPPED.value), else_=DeliveryState.PENDING.value
+    )
+    return Prepared(
+        sa.update(Delivery)
+        .where(*_ours(terms, asked))
+        .values(
+            state=back,
+            reason=reason,
+            next_try_at=sa.func.coalesce(free, Delivery.next_try_at),
+            owner=None,
+            lease_until=None,
+        )
+    )
+
+
+def _ours(terms: Terms, asked: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        Delivery.portal_id == terms.portal_id,
+        Delivery.id == asked.c.id,
+        Delivery.owner == asked.c.owner,
+        Delivery.state == DeliveryState.CLAIMED.value,
+    )
+
+
+def _asked(rows: Sequence[Claimed]) -> str:
+    return as_rows({"id": row.id, "owner": row.owner} for row in rows)
+
+
+_ASKED: dict[str, Any] = {"id": sa.BigInteger(), "owner": UUID(as_uuid=False)}
