@@ -27,7 +27,7 @@ class Wish:
 
     @classmethod
     def of(cls, body: dict[str, Any], default: Wish) -> Wish:
-        """A wish given as JSON; what is absent comes from the default."""
+        """A wish given as JSON; what is absent comes from the default, but for the moment: that is now."""
         given: dict[str, Any] = {
             key: body[key]
             for key in ("seed", "contacts", "deals", "copies", "dirty")
@@ -40,8 +40,7 @@ class Wish:
                 "deals": None,
                 "copies": None,
             } | given
-        if body.get("now"):
-            given["now"] = datetime.fromisoformat(body["now"])
+        given["now"] = datetime.fromisoformat(body["now"]) if body.get("now") else None
         return replace(default, **given)
 
     @property

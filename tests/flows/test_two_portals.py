@@ -280,7 +280,9 @@ def trial(visitor):
 
 def preview(visitor):
     """The frame an editor shows its letter in."""
-    return re.search(r'src="(/letters/[^"]*)"', visitor.get(letter(visitor)).get_data(as_text=True))[1]
+    return re.search(
+        r'src="(/letters/[^"]*)"', visitor.get(letter(visitor)).get_data(as_text=True)
+    )[1]
 
 
 SERVER = {"name": OURS, "host": "127.0.0.1", "port": "1", "from_email": "us@example.com"}
@@ -610,7 +612,15 @@ COMMANDS = {
     "segments create": ["--portal", "{portal}", "--name", "Покупатели", "--rule-file", RULE_FILE],
     "mailings list": ["--portal", "{portal}", "--json"],
     "mailings create": [
-        "--portal", "{portal}", "--segment", "all_clients", "--subject", "S", "--body-file", RULE_FILE, "--json",
+        "--portal",
+        "{portal}",
+        "--segment",
+        "all_clients",
+        "--subject",
+        "S",
+        "--body-file",
+        RULE_FILE,
+        "--json",
     ],
     "consents import": ["--portal", "{portal}", "--source", "x", CONSENTS_FILE, "--json"],
     "suppress": ["--portal", "{portal}", "nobody@example.com", "--json"],
@@ -618,8 +628,18 @@ COMMANDS = {
     "erase": ["--portal", "{portal}", "--contact", "1", "--json"],
     "consents field": ["--portal", "{portal}", "--code", "UF_CRM_MAIL_CONSENT", "--json"],
 }
-STEERED = {f"mailings {word}" for word in ("start", "pause", "resume", "cancel", "stats", "deliveries")}
-FOR_ALL_PORTALS = STEERED | {"portals list", "portals add", "keys rotate", "worker", "ticker", "sender", "migrate"}
+STEERED = {
+    f"mailings {word}" for word in ("start", "pause", "resume", "cancel", "stats", "deliveries")
+}
+FOR_ALL_PORTALS = STEERED | {
+    "portals list",
+    "portals add",
+    "keys rotate",
+    "worker",
+    "ticker",
+    "sender",
+    "migrate",
+}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from support.renewing import renew_at
 
 from core import runtime
 from core.crypto import SealBroken, Vault
-from integration import tokens
+from integration import keys, tokens
 from integration.bitrix.errors import (
     AuthDead,
     PaymentRequired,
@@ -25,7 +25,6 @@ from integration.bitrix.errors import (
 )
 from integration.bitrix.oauth import AppInfo, Tokens
 from integration.connect import connect
-from integration.keys import SEALED
 from integration.models import Portal, PortalState, PortalToken
 from integration.tokens import PortalAuth, ViewerAuth
 
@@ -282,7 +281,7 @@ def sealed_values(world):
     with world.runtime.sessions() as session:
         return [
             value
-            for table, columns in SEALED
+            for table, columns in keys.sealed()
             for row in session.scalars(sa.select(table))
             for value in (getattr(row, name) for name in columns)
             if value is not None

@@ -22,6 +22,12 @@ from mailings.rules.turns import turn_after, turn_key
 from segments.members.saving import NoSuchSegment
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_is_asked(monkeypatch):
+    """An application made by another test has its own checks asked as well."""
+    monkeypatch.setattr(readiness, "_others", [])
+
+
 @pytest.fixture
 def people(session):
     return People(session)
@@ -176,8 +182,7 @@ def test_an_offer_that_is_not_finished_holds_the_switch(people):
     assert "url" in problem.facts["fields"]
 
 
-def test_other_parts_add_what_only_they_know(people, monkeypatch):
-    monkeypatch.setattr(readiness, "_others", [])
+def test_other_parts_add_what_only_they_know(people):
     readiness.also(lambda _session, _mailing: [readiness.Problem("no_server")])
     people.card("anna@example.com")
     mailing = people.mailing()

@@ -28,6 +28,9 @@ from mailings.models import Delivery, Mailing
 from mailings.sending import process
 
 LONGEST_WAIT = 6.0
+FROZEN_SECONDS = (
+    100.0  # a frozen process may hold a row until the database ends its transaction: a minute
+)
 SETTLED = {"sent", "failed", "unknown", "skipped", "cancelled"}
 
 
@@ -131,7 +134,7 @@ class Post:
         """A sender nobody disturbs brings it to its end."""
         self.leases_end()
         with sending(self.settings):
-            self.until(lambda: self.now().state == "finished")
+            self.until(lambda: self.now().state == "finished", FROZEN_SECONDS)
 
     def accepted(self) -> list[int]:
         """Ids of the deliveries whose letters the server took."""
