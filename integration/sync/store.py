@@ -237,11 +237,13 @@ _ADDRESSES = _parts(Address, "entity_id", "portal_id", "entity")
 _CONTACTS = _parts(DealContact, "deal_id", "portal_id")
 
 
-_NOTE_CONTACTS = sa.text(  # a join: before the table's first ANALYZE, `= ANY` would compare row by id
-    f"INSERT INTO {ChangedClient.__tablename__} (portal_id, kind, client_id) "
-    "SELECT DISTINCT l.portal_id, 'contact', l.contact_id "
-    "FROM unnest(CAST(:ids AS bigint[])) AS deal(id) "
-    f"JOIN {DealContact.__tablename__} l ON l.portal_id = :portal_id AND l.deal_id = deal.id"
+_NOTE_CONTACTS = (
+    sa.text(  # a join: before the table's first ANALYZE, `= ANY` would compare row by id
+        f"INSERT INTO {ChangedClient.__tablename__} (portal_id, kind, client_id) "
+        "SELECT DISTINCT l.portal_id, 'contact', l.contact_id "
+        "FROM unnest(CAST(:ids AS bigint[])) AS deal(id) "
+        f"JOIN {DealContact.__tablename__} l ON l.portal_id = :portal_id AND l.deal_id = deal.id"
+    )
 )
 
 
