@@ -35,7 +35,7 @@ from core.database import SessionFactory, make_engine
 from demo.portal.process import DemoPortal, demo_portal
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = 6
+SCRIPTS = 3
 LONG = {"faults", "flows", "browser"}
 TINY = {"seed": 1, "sizes": "tiny", "dirty": True}
 ENCRYPTION_KEY = "dGVzdHMtb25seS1lbmNyeXB0aW9uLWtleS0zMmJ5dGU="

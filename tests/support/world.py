@@ -7,6 +7,7 @@ it, the browser that posts frames, the workers that take jobs (here `work`, at o
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from segments import pipeline
 from segments.worth import sale_rules
 from segments.writing import writeback
 
+LOCK_SECONDS = 10.0
 NOWHERE = "http://127.0.0.1:1"
 """The application's address where only the test client talks to it."""
 
@@ -140,11 +142,14 @@ class World:
         pipeline.recompute(self.runtime, self.portal_id)
 
     def write(self) -> writeback.Report:
-        """Everything that differs, written to the portal."""
+        """Everything that differs, written to the portal; who was killed at it holds its lock for a moment."""
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             report = pipeline.write_back(self.runtime, self.portal_id)
-            assert report is not None
-            if not report.more:
+            if report is None:
+                assert time.monotonic() < deadline, "writing is off, or somebody else is at it"
+                time.sleep(0.1)
+            elif not report.more:
                 return report
 
     def set_rule(self, **asked: Any) -> None:
