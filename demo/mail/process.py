@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from demo.started import started
+
 START_SECONDS = 60.0
 CONTROL_SECONDS = 60.0
 _PAGE = 1000
@@ -93,33 +91,7 @@ class MailSink:
 def mail_sink(*options: str) -> Iterator[MailSink]:
     """Run `python -m demo.mail` on free ports with these options."""
     with tempfile.TemporaryDirectory() as folder:
-        port_file, output = Path(folder) / "ports.json", Path(folder) / "output.txt"
         log = Path(folder) / "letters.log"
-        command = [
-            *(sys.executable, "-m", "demo.mail", "--port", "0", "--page-port", "0"),
-            *("--port-file", str(port_file), "--log", str(log), *options),
-        ]
-        with output.open("wb") as sink:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=sink)
-            try:
-                ports = _wait(process, port_file, output)
-                yield MailSink(ports["port"], ports["page_port"], process.pid, log)
-            finally:
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], port_file: Path, output: Path) -> dict[str, int]:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if port_file.exists():
-            ports: dict[str, int] = json.loads(port_file.read_text())
-            return ports
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    raise RuntimeError(f"the demo mail server did not start:\n{output.read_text()}")
+        asked = ("--port", "0", "--page-port", "0", "--log", str(log), *options)
+        with started("demo.mail", *asked, patience=START_SECONDS) as (ports, pid):
+            yield MailSink(ports["port"], ports["page_port"], pid, log)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from demo.started import started
+
 START_SECONDS = 600.0  # millions of rows
 CONTROL_SECONDS = 300.0
 
@@ -84,33 +80,6 @@ class DemoPortal:
 @contextmanager
 def demo_portal(*options: str) -> Iterator[DemoPortal]:
     """Run `python -m demo.portal` on free ports with these options."""
-    with tempfile.TemporaryDirectory() as folder:
-        port_file, output = Path(folder) / "ports.json", Path(folder) / "output.txt"
-        command = [
-            *(sys.executable, "-m", "demo.portal", "--port", "0"),
-            *("--port-file", str(port_file), *options),
-        ]
-        with output.open("wb") as sink:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=sink)
-            try:
-                addresses = _wait(process, port_file, output)
-                yield DemoPortal(addresses["portal"], addresses["oauth"], process.pid)
-            finally:
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], port_file: Path, output: Path) -> dict[str, str]:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if port_file.exists():
-            addresses: dict[str, str] = json.loads(port_file.read_text())
-            return addresses
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    raise RuntimeError(f"the demo portal did not start:\n{output.read_text()}")
+    asked = ("--port", "0", *options)
+    with started("demo.portal", *asked, patience=START_SECONDS) as (addresses, pid):
+        yield DemoPortal(addresses["portal"], addresses["oauth"], pid)

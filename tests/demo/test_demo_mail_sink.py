@@ -122,7 +122,11 @@ def test_a_cut_link_is_noticed_and_only_what_was_ended_by_a_dot_is_taken(sink, r
 def test_an_answer_can_break_off_in_its_middle(sink):
     sink.fault("dot", do="cut")
     words = b"EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n.\r\n"
-    assert talk(sink, words).splitlines()[-1] == "250 2.0.0 Ok"
+    told = talk(sink, words)
+    last = told.splitlines()[-1]
+    assert last.startswith("250 2.0.0")
+    assert "queued" not in last, "half of it is missing, however long the letter's number is"
+    assert not told.endswith("\r\n")
     assert len(sink.taken()) == 1
 
 
