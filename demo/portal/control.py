@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
@@ -209,6 +210,8 @@ def _guarded(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]
             status, answer = 200, await action(request, orjson.loads(raw) if raw else {})
         except (LookupError, ValueError, TypeError) as error:
             status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
+        except Exception:  # noqa: BLE001 - a test must see what broke and where
+            status, answer = 500, {"error": traceback.format_exc()}
         body = orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS, default=str)
         return web.Response(body=body, status=status, content_type="application/json")
 

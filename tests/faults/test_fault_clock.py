@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -85,8 +85,8 @@ def test_a_clock_set_back_neither_stops_the_schedule_nor_repeats_a_turn(settled)
 
 @pytest.mark.parametrize("minutes", [-720, 330])
 def test_the_nightly_check_is_asked_for_once_a_night_wherever_the_portal_is(world, minutes):
-    """Through a day whose clock is set back by an hour half way."""
-    began = utcnow()
+    """Through a day from its noon on, whose clock is set back by an hour half way."""
+    began = datetime(2026, 5, 4, 12, tzinfo=UTC) - timedelta(minutes=minutes)
     with transaction(world.runtime.sessions) as session:
         portal = session.get_one(Portal, world.portal_id)
         portal.utc_offset_minutes, portal.last_sync_at = minutes, began
