@@ -17,20 +17,20 @@ import integration.health
 import integration.health_views
 import integration.standing_views
 import integration.views
-import mailings.consent_file_views
-import mailings.letter_views
-import mailings.mailing_settings_views
-import mailings.mailing_views
-import mailings.offer_views
 import mailings.planning.readiness
-import mailings.receipt_views
-import mailings.result_views
 import mailings.sending.launching
-import mailings.server_views
-import mailings.steering_views
-import mailings.suppression_views
-import mailings.tracking_views
-import mailings.unsubscribe_views
+import mailings.web.drafts.steering_views
+import mailings.web.drafts.views
+import mailings.web.letters.offer_views
+import mailings.web.letters.views
+import mailings.web.public.receipt_views
+import mailings.web.public.tracking_views
+import mailings.web.public.unsubscribe_views
+import mailings.web.results.views
+import mailings.web.settings.consent_file_views
+import mailings.web.settings.server_views
+import mailings.web.settings.suppression_views
+import mailings.web.settings.views
 import segments.builder_views
 import segments.gallery_views
 import segments.list_views
@@ -70,18 +70,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         segments.gallery_views.blueprint,
         segments.list_views.blueprint,
         segments.rfm_views.blueprint,
-        mailings.mailing_views.blueprint,
-        mailings.steering_views.blueprint,
-        mailings.mailing_settings_views.blueprint,
-        mailings.server_views.blueprint,
-        mailings.suppression_views.blueprint,
-        mailings.consent_file_views.blueprint,
-        mailings.offer_views.blueprint,
-        mailings.letter_views.blueprint,
-        mailings.tracking_views.blueprint,
-        mailings.unsubscribe_views.blueprint,
-        mailings.receipt_views.blueprint,
-        mailings.result_views.blueprint,
+        mailings.web.drafts.views.blueprint,
+        mailings.web.drafts.steering_views.blueprint,
+        mailings.web.settings.views.blueprint,
+        mailings.web.settings.server_views.blueprint,
+        mailings.web.settings.suppression_views.blueprint,
+        mailings.web.settings.consent_file_views.blueprint,
+        mailings.web.letters.offer_views.blueprint,
+        mailings.web.letters.views.blueprint,
+        mailings.web.public.tracking_views.blueprint,
+        mailings.web.public.unsubscribe_views.blueprint,
+        mailings.web.public.receipt_views.blueprint,
+        mailings.web.results.views.blueprint,
         insights.views.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -14,7 +14,7 @@ from support.imap_server import PASSWORD, USER, imap_server
 from support.mail_results import MailPortal, web
 from support.returned import complaint, dsn, letter, message_id, qmail, verp
 
-import mailings.receipt_views
+import mailings.web.public.receipt_views
 from core import runtime
 from core.clock import utcnow
 from integration.bitrix.answers import Batch
@@ -203,7 +203,7 @@ def test_a_bottomless_message_ends(take):
 
 @pytest.fixture
 def post(settings, sessions, redis_url):
-    with web(settings, sessions, mailings.receipt_views.blueprint) as client:
+    with web(settings, sessions, mailings.web.public.receipt_views.blueprint) as client:
 
         def posted(raw, door, provider="dsn", **headers):
             named = {name.replace("_", "-"): value for name, value in headers.items()}

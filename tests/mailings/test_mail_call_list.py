@@ -15,11 +15,11 @@ from core.clock import utcnow
 from core.database import transaction
 from core.queue import Queue
 from integration.rules.hours import Hours
-from mailings import portal_jobs
 from mailings.channels import call_list
 from mailings.channels.base import Outcome
 from mailings.content import scripts
 from mailings.content.scripts import Script
+from mailings.jobs import portal as portal_jobs
 from mailings.models import Delivery, DeliveryAttempt, DeliveryEvent, Mailing, Pace
 from mailings.models import Offer as OfferRow
 from mailings.planning import readiness

@@ -8,9 +8,9 @@ from support.world import read
 from core.database import transaction
 from core.queue import Queue
 from integration.mirror import Address, Contact
-from mailings import jobs
 from mailings.consent import ledger, mirroring, settings, suppressions
 from mailings.consent.settings import ConsentField, Rules, UnsubscribeField
+from mailings.jobs import planning as jobs
 
 NO_MAIL, CONSENT = "UF_CRM_NO_MAIL", "UF_CRM_MAY_MAIL"
 

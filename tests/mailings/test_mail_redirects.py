@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.mail_results import MailPortal, click_of, web
 
-import mailings.tracking_views
+import mailings.web.public.tracking_views
 from mailings.rules import tokens
 from mailings.rules.tokens import Purpose
 
@@ -39,7 +39,7 @@ def crm(session):
 
 @pytest.fixture
 def client(settings, sessions, redis_url):
-    with web(settings, sessions, mailings.tracking_views.blueprint) as client:
+    with web(settings, sessions, mailings.web.public.tracking_views.blueprint) as client:
         yield client
 
 

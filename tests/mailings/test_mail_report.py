@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from support.mail_results import MailPortal, signed_in, web
 from support.settings_page import plain
 
-import mailings.result_views
+import mailings.web.results.views
 from core.clock import utcnow
 from integration.mirror import Deal, Lead, PortalUser, Status
 from mailings.models import Attribution, Delivery, DeliveryAttempt, Mailing
@@ -61,7 +61,7 @@ def crm(session):
 def page(settings, sessions, redis_url, crm):
     """Ask for a page as the portal's administrator; the words on it."""
     headers = signed_in(settings, crm.id)
-    with web(settings, sessions, mailings.result_views.blueprint) as client:
+    with web(settings, sessions, mailings.web.results.views.blueprint) as client:
 
         def ask(path, method="GET", status=200, **form):
             crm.session.commit()

@@ -10,7 +10,7 @@ from core.clock import utcnow
 from core.database import transaction
 from core.queue import Queue
 from integration.models import Portal, PortalState
-from mailings import portal_jobs
+from mailings.jobs import portal as portal_jobs
 from mailings.models import Delivery, Mailing, PortalNote
 from mailings.results import timeline
 

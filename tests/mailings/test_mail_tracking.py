@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from support.mail_results import MailPortal, click_of, pixel_of, web
 
-import mailings.tracking_views
+import mailings.web.public.tracking_views
 from core.clock import utcnow
 from mailings.models import DeliveryEvent
 from mailings.receipts import following
@@ -28,7 +28,7 @@ def crm(session):
 
 @pytest.fixture
 def client(settings, sessions, redis_url):
-    with web(settings, sessions, mailings.tracking_views.blueprint) as client:
+    with web(settings, sessions, mailings.web.public.tracking_views.blueprint) as client:
         yield client
 
 
@@ -154,9 +154,11 @@ def test_the_reader_gets_there_when_nothing_can_be_recorded(crm, ask, settings, 
 def test_a_mill_is_led_on_but_no_longer_counted_and_guessers_are_stopped(
     crm, ask, settings, monkeypatch
 ):
-    monkeypatch.setattr(mailings.tracking_views, "COUNTED_OF_ADDRESS", 2)
-    monkeypatch.setattr(mailings.tracking_views, "WRONG_OF_ADDRESS", 2)
-    monkeypatch.setattr(mailings.tracking_views.throttle, "caller", lambda: "203.0.113.9")
+    monkeypatch.setattr(mailings.web.public.tracking_views, "COUNTED_OF_ADDRESS", 2)
+    monkeypatch.setattr(mailings.web.public.tracking_views, "WRONG_OF_ADDRESS", 2)
+    monkeypatch.setattr(
+        mailings.web.public.tracking_views.throttle, "caller", lambda: "203.0.113.9"
+    )
     mailing = crm.mailing()
     deliveries = [crm.delivery(mailing, number) for number in range(1, 5)]
     assert [ask(click_of(settings, each)).status_code for each in deliveries] == [302] * 4

@@ -12,9 +12,9 @@ from core.crypto import Vault
 from demo.mail.process import mail_sink
 from integration.mirror import Contact
 from integration.models import Portal
-from mailings import letter_trial
 from mailings.content.checking import Person
 from mailings.models import Mailing
+from mailings.sending import trial as letter_trial
 
 ANNA = Person("contact", 1)
 

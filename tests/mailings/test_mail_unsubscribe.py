@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from support.mail_people import People
 from support.mail_results import web
 
-import mailings.unsubscribe_views
+import mailings.web.public.unsubscribe_views
 from core.clock import utcnow
 from integration.mirror import Address, Contact
 from mailings.consent import erasing, ledger, suppressions, topics
@@ -66,7 +66,7 @@ class Letter:
 
 @pytest.fixture
 def letter(settings, sessions, session, redis_url):
-    with web(settings, sessions, mailings.unsubscribe_views.blueprint) as client:
+    with web(settings, sessions, mailings.web.public.unsubscribe_views.blueprint) as client:
         yield Letter(session, client, settings.secret_key)
 
 
@@ -199,7 +199,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(letter):
 
 
 def test_guessers_are_held_up(letter, monkeypatch):
-    monkeypatch.setattr(mailings.unsubscribe_views, "WRONG_OF_ADDRESS", 2)
+    monkeypatch.setattr(mailings.web.public.unsubscribe_views, "WRONG_OF_ADDRESS", 2)
     codes = [
         letter.client.get("/u/guess", environ_base={"REMOTE_ADDR": "100.64.0.9"}).status_code
         for _ in range(3)

@@ -23,7 +23,7 @@ from mailings.rules import tokens
 from mailings.rules.events import EventKind
 from mailings.rules.tokens import BadToken, Purpose
 
-blueprint = Blueprint("unsubscribing", __name__, template_folder="templates")
+blueprint = Blueprint("unsubscribing", __name__, template_folder="../templates")
 
 # In a minute from one address: mail services press the button for all their readers; guessers are few.
 ASKED_OF_ADDRESS, WRONG_OF_ADDRESS = 3_000, 60

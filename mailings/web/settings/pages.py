@@ -14,11 +14,11 @@ from integration import admin_rules
 from integration.admin_rules import RuleName
 from integration.mirror import CustomField, PortalUser
 from integration.models import Portal
-from mailings import mailing_words
 from mailings.consent import ledger, settings, topics
 from mailings.consent.settings import Rules
 from mailings.rules.consents import FIRST_TOPIC
 from mailings.rules.states import ChannelKey
+from mailings.web.words import mailing as mailing_words
 from segments.saved import Segment
 
 _KINDS = ("contact", "company", "lead")

@@ -13,16 +13,17 @@ from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
 from core.web.words import gettext as _
-from mailings import mailing_settings_pages, permission_words
 from mailings.consent import importing
 from mailings.consent.importing import BadFile, NoSource
 from mailings.rules import consent_files
 from mailings.rules.consent_files import Row
 from mailings.rules.states import ChannelKey
+from mailings.web.settings import pages as mailing_settings_pages
+from mailings.web.words import permission as permission_words
 
 LARGEST = 16 * 1024 * 1024
 SOURCE_LENGTH = 200
-blueprint = Blueprint("consent_files", __name__, template_folder="templates")
+blueprint = Blueprint("consent_files", __name__, template_folder="../templates")
 
 
 @blueprint.get("/settings/mailings/import")

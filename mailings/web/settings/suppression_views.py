@@ -10,14 +10,14 @@ from core.runtime import current
 from core.web.guard import admin_required
 from core.web.words import gettext as _
 from integration.rules import addresses
-from mailings import permission_words
 from mailings.consent import suppressions
 from mailings.consent.suppressions import NeverLifted
 from mailings.rules.consents import Reason
 from mailings.rules.states import ChannelKey
+from mailings.web.words import permission as permission_words
 
 PAGE = 50
-blueprint = Blueprint("suppressions", __name__, template_folder="templates")
+blueprint = Blueprint("suppressions", __name__, template_folder="../templates")
 
 
 @blueprint.get("/settings/mailings/suppressed")

@@ -7,7 +7,6 @@ from typing import Any
 from core.web import formats
 from core.web.words import gettext as _
 from core.web.words import plural
-from mailings import mailing_words
 from mailings.results.details import Fault
 from mailings.results.follow_ups import FollowUp
 from mailings.results.recipients import Did
@@ -16,6 +15,7 @@ from mailings.results.trail import Happening
 from mailings.rules.events import EventKind
 from mailings.rules.robots import Ruling
 from mailings.rules.states import DeliveryState
+from mailings.web.words import mailing as mailing_words
 
 TONES = {
     DeliveryState.SENT: "green", DeliveryState.FAILED: "red", DeliveryState.BOUNCED: "red",

@@ -13,14 +13,14 @@ from core.clock import utcnow
 from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
-from mailings import offer_words
 from mailings.content import offers
 from mailings.content.offers import InUse, NoSuchOffer, Overtaken, Wish
 from mailings.models import Offer as OfferRow
 from mailings.rules import offers as rules
 from mailings.rules.offers import BadOffer, Offer, OfferKind
+from mailings.web.words import offer as offer_words
 
-blueprint = Blueprint("offers", __name__, template_folder="templates")
+blueprint = Blueprint("offers", __name__, template_folder="../templates")
 
 
 @blueprint.get("/offers")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core.web.words import gettext as _
-from mailings import offer_words
 from mailings.content import names
 from mailings.rules.letters import Problem
+from mailings.web.words import offer as offer_words
 
 _PLACEHOLDER = re.compile(r"\{\{-?\s*([a-z_]+(?:\.[a-zA-Z_0-9]+)*)[^}]*\}\}")
 

@@ -14,15 +14,14 @@ from core.runtime import current
 from core.web.guard import admin_required
 from core.web.words import gettext as _
 from integration.admin_rules import Overtaken
-from mailings import mailing_settings_forms as forms
-from mailings import mailing_settings_pages as pages
-from mailings import permission_words
 from mailings.consent import settings, topics
 from mailings.consent.settings import Rules, WrongSettings
 from mailings.consent.topics import BadTopic
-from mailings.mailing_settings_forms import Slip
+from mailings.web.settings import forms, pages
+from mailings.web.settings.forms import Slip
+from mailings.web.words import permission as permission_words
 
-blueprint = Blueprint("mailing_settings", __name__, template_folder="templates")
+blueprint = Blueprint("mailing_settings", __name__, template_folder="../templates")
 
 
 @blueprint.get("/settings/mailings/consent")

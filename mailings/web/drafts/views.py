@@ -12,14 +12,6 @@ from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
 from core.web.words import gettext as _
-from mailings import (
-    mailing_desk,
-    mailing_forms,
-    mailing_listing,
-    mailing_pages,
-    mailing_words,
-    readiness_words,
-)
 from mailings.models import Mailing
 from mailings.planning import audiences, drafts
 from mailings.planning.drafts import BadDraft, NoSuchMailing, Overtaken
@@ -27,10 +19,16 @@ from mailings.results import report
 from mailings.rules.letters import BadLetter
 from mailings.rules.lifecycle import IllegalTransition
 from mailings.rules.states import MailingState
+from mailings.web.drafts import desk as mailing_desk
+from mailings.web.drafts import forms as mailing_forms
+from mailings.web.drafts import listing as mailing_listing
+from mailings.web.drafts import pages as mailing_pages
+from mailings.web.words import mailing as mailing_words
+from mailings.web.words import readiness as readiness_words
 from segments.members.saving import NoSuchSegment
 from segments.ready import presets
 
-blueprint = Blueprint("mailings", __name__, template_folder="templates")
+blueprint = Blueprint("mailings", __name__, template_folder="../templates")
 
 
 @blueprint.get("/mailings")

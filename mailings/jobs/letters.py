@@ -5,8 +5,8 @@ from __future__ import annotations
 from core.log import bound
 from core.queue import Jobs, Queue
 from core.runtime import current
-from mailings import letter_trial
 from mailings.content.checking import Person
+from mailings.sending import trial as letter_trial
 
 
 def send_trial(

@@ -16,15 +16,17 @@ from core.clock import utcnow
 from core.web import formats
 from core.web.words import gettext as _
 from core.web.words import plural
-from mailings import mailing_pages, mailing_words, readiness_words
 from mailings.models import Mailing, MailServer
 from mailings.planning import readiness, waterfall
 from mailings.planning.audiences import NoAudience
 from mailings.planning.waterfall import HELD, Waterfall
-from mailings.readiness_words import Told
 from mailings.rules.plans import BadPlan, Plan
 from mailings.rules.states import ChannelKey, SkipReason
 from mailings.sending import servers
+from mailings.web.drafts import pages as mailing_pages
+from mailings.web.words import mailing as mailing_words
+from mailings.web.words import readiness as readiness_words
+from mailings.web.words.readiness import Told
 from segments.conditions.definitions import InvalidCondition
 from segments.members.saving import NoSuchSegment
 from segments.ready.presets import Unready

@@ -11,22 +11,20 @@ from flask import Blueprint, g, render_template, request
 from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
-from mailings import (
-    jobs,
-    mailing_desk,
-    mailing_listing,
-    mailing_pages,
-    mailing_views,
-    mailing_words,
-)
+from mailings.jobs import planning as jobs
 from mailings.models import Mailing
 from mailings.planning import drafts, steering
 from mailings.planning.drafts import NoSuchMailing, Overtaken
 from mailings.planning.steering import NotReady
 from mailings.rules.lifecycle import IllegalTransition
 from mailings.rules.states import MailingState
+from mailings.web.drafts import desk as mailing_desk
+from mailings.web.drafts import listing as mailing_listing
+from mailings.web.drafts import pages as mailing_pages
+from mailings.web.drafts import views as mailing_views
+from mailings.web.words import mailing as mailing_words
 
-blueprint = Blueprint("steering", __name__, template_folder="templates")
+blueprint = Blueprint("steering", __name__, template_folder="../templates")
 
 
 @blueprint.get("/mailings/<int:mailing_id>/launch")

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from core.web import formats
 from core.web.words import gettext as _
 from integration.mirror import PortalUser
-from mailings import mailing_words, result_words
 from mailings.models import Mailing
 from mailings.results import details, follow_ups, recipients, report
 from mailings.results.follow_ups import FollowUp
@@ -22,6 +21,8 @@ from mailings.results.recipients import Did, Recipient, Wanted
 from mailings.results.report import Figures
 from mailings.rules.rates import share
 from mailings.rules.states import DeliveryState, MailingState
+from mailings.web.words import mailing as mailing_words
+from mailings.web.words import result as result_words
 from segments.members import sheets
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from core.web.words import gettext as _
 from core.web.words import plural
-from mailings import mailing_words
 from mailings.consent.importing import Refused
 from mailings.consent.settings import Rules
 from mailings.rules.caps import Cap
 from mailings.rules.consent_files import Refusal
 from mailings.rules.consents import Basis, Reason
+from mailings.web.words import mailing as mailing_words
 
 channels = mailing_words.channels
 

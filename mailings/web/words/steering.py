@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from core.web.words import gettext as _
 from core.web.words import plural
-from mailings import mailing_words, readiness_words
 from mailings.models import Mailing
 from mailings.rules import lifecycle
 from mailings.rules.lifecycle import Action
 from mailings.rules.states import MailingState, Mode
+from mailings.web.words import mailing as mailing_words
+from mailings.web.words import readiness as readiness_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,15 @@ from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
 from core.web.words import gettext as _
-from mailings import mailbox_saving, server_forms, server_words
 from mailings.models import MailServer
-from mailings.receipts import secrets
+from mailings.receipts import mailbox_saving, secrets
 from mailings.sending import dns, servers
 from mailings.sending.server_checks import BadServer
 from mailings.sending.servers import Secrets, UnknownServer
+from mailings.web.settings import server_forms
+from mailings.web.words import server as server_words
 
-blueprint = Blueprint("mail_servers", __name__, template_folder="templates")
+blueprint = Blueprint("mail_servers", __name__, template_folder="../templates")
 
 
 @blueprint.get("/settings/mailings")

@@ -10,14 +10,16 @@ from flask import Blueprint, Response, g, render_template, request, stream_with_
 from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
-from mailings import mailing_words, result_pages, result_words
 from mailings.models import Mailing
 from mailings.planning import drafts
 from mailings.planning.drafts import NoSuchMailing
 from mailings.results import follow_ups, leads, recipients, report, trail
 from mailings.results.follow_ups import FollowUp, Nobody
+from mailings.web.results import pages as result_pages
+from mailings.web.words import mailing as mailing_words
+from mailings.web.words import result as result_words
 
-blueprint = Blueprint("mail_results", __name__, template_folder="templates")
+blueprint = Blueprint("mail_results", __name__, template_folder="../templates")
 
 
 @blueprint.get("/mailings/<int:mailing_id>/result")

@@ -19,13 +19,13 @@ from core.runtime import current
 from core.web import security, throttle
 from core.web.guard import admin_required, public
 from core.web.i18n import choose_language
-from mailings import letter_jobs, letter_pages, letter_trial, letter_words
 from mailings.content import drafting, names, preview, ready
 from mailings.content.checking import Person
 from mailings.content.compiling import BadLetter
 from mailings.content.drafting import NoSuchLetter, Overtaken
 from mailings.content.preview import BadTicket
 from mailings.content.rendering import RenderFailed
+from mailings.jobs import letters as letter_jobs
 from mailings.models import Mailing
 from mailings.rules import letter_edits
 from mailings.rules.letter_edits import Edited, Unreadable
@@ -33,9 +33,12 @@ from mailings.rules.letters import BLOCKS, COLOUR, PREHEADER_LENGTH, SUBJECT_LEN
 from mailings.rules.lifecycle import IllegalTransition
 from mailings.rules.offers import Offer
 from mailings.sending import servers
+from mailings.sending import trial as letter_trial
+from mailings.web.letters import pages as letter_pages
+from mailings.web.words import letter as letter_words
 from segments.members import people
 
-blueprint = Blueprint("letters", __name__, template_folder="templates")
+blueprint = Blueprint("letters", __name__, template_folder="../templates")
 
 _TRIALS_A_MINUTE, _PREVIEWS_A_MINUTE = 10, 600
 _PERSON = re.compile(r"(contact|company|lead):(\d{1,18})")

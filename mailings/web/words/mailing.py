@@ -11,9 +11,9 @@ from core.clock import utcnow
 from core.web import formats
 from core.web.words import gettext as _
 from core.web.words import plural
-from mailings import readiness_words
 from mailings.rules.plans import Every, Plan, Zone
 from mailings.rules.states import ChannelKey, MailingState, SkipReason
+from mailings.web.words import readiness as readiness_words
 
 TONES: Final = {
     MailingState.DRAFT: "neutral", MailingState.SCHEDULED: "blue", MailingState.PLANNING: "blue",

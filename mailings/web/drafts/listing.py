@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from core.web.words import gettext as _
 from integration.mirror import PortalUser
-from mailings import mailing_pages, mailing_words, steering_words
 from mailings.models import Delivery, Mailing
 from mailings.rules.states import ChannelKey, DeliveryState, MailingState
 from mailings.sending import servers
+from mailings.web.drafts import pages as mailing_pages
+from mailings.web.words import mailing as mailing_words
+from mailings.web.words import steering as steering_words
 from segments.ready import presets
 from segments.saved import Segment
 

@@ -13,7 +13,6 @@ from core.clock import utcnow
 from core.web import formats
 from core.web.words import gettext as _
 from integration.models import Portal
-from mailings import letter_pages, mailing_forms, mailing_words
 from mailings.consent import topics
 from mailings.content import preview
 from mailings.content.preview import Ticket
@@ -22,6 +21,9 @@ from mailings.planning import drafts
 from mailings.rules.plans import BadPlan, Plan
 from mailings.rules.states import ChannelKey, Mode
 from mailings.sending import servers
+from mailings.web.drafts import forms as mailing_forms
+from mailings.web.letters import pages as letter_pages
+from mailings.web.words import mailing as mailing_words
 from segments import audience
 from segments.conditions import definitions
 from segments.conditions.catalog import scope_of

@@ -1,0 +1,1 @@
+"""Queue entries, by what they move: thin, repeatable, told their portal by number."""

@@ -1,0 +1,1 @@
+"""The letter editor and the offers letters stand on."""

@@ -1,0 +1,1 @@
+"""Doors without a session: links and pictures of letters, the way out, returned letters."""

@@ -1,0 +1,1 @@
+"""What a mailing brought, on pages."""

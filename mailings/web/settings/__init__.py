@@ -1,0 +1,1 @@
+"""The administrator's side: permission, servers, addresses nobody writes to."""

@@ -1,0 +1,1 @@
+"""What pages say, by subject: states, reasons and findings in words."""
