@@ -113,7 +113,7 @@ def sync_group(context: click.Context, name: str | None, full: bool, json_: bool
     if progress is None or progress.status != "done":
         raise SystemExit(1)
     pipeline.recompute(runtime, portal.id)
-    _write_all(portal.id)
+    _write_all(portal.id, no_wait=False)
 
 
 @sync_group.command("status")
@@ -147,7 +147,7 @@ def reconcile_command(name: str, confirm: bool, json_: bool) -> None:
         found = checks.results(session, portal.id)
     _print([asdict(result) for result in found], json_=json_)
     pipeline.recompute(runtime, portal.id)
-    _write_all(portal.id)
+    _write_all(portal.id, no_wait=False)
     if any(result.status != "done" for result in found):
         raise SystemExit(1)
 
@@ -167,8 +167,11 @@ def metrics_command(name: str, json_: bool) -> None:
 @click.command("writeback")
 @portal_option
 @click.option("--dry-run", is_flag=True, help="Only count what would change.")
+@click.option(
+    "--no-wait", is_flag=True, help="Leave to the schedule what the portal's limits put off."
+)
 @as_json
-def writeback_command(name: str, dry_run: bool, json_: bool) -> None:
+def writeback_command(name: str, dry_run: bool, no_wait: bool, json_: bool) -> None:
     """Write changed figures to the portal's fields."""
     portal = _portal(name)
     if dry_run:
@@ -186,7 +189,7 @@ def writeback_command(name: str, dry_run: bool, json_: bool) -> None:
         }
         _print([row], json_=json_)
         return
-    report = _write_all(portal.id)
+    report = _write_all(portal.id, no_wait=no_wait)
     if report is None:
         raise click.ClickException(
             "writing is off for this portal, or another process is at it; "
@@ -233,7 +236,7 @@ def sale_rule(name: str, history: bool, json_: bool, **asked: str | None) -> Non
         raise click.ClickException(str(error)) from error
     if any(asked.values()):
         pipeline.recompute(runtime, portal.id)
-        _write_all(portal.id)
+        _write_all(portal.id, no_wait=False)
     _print([shown], json_=json_)
 
 
@@ -308,7 +311,7 @@ def _is_checked(portal_id: int) -> bool:
         return checks.is_open(session, portal_id)
 
 
-def _write_all(portal_id: int) -> dict[str, Any] | None:
+def _write_all(portal_id: int, *, no_wait: bool) -> dict[str, Any] | None:
     """Write until nothing is left; None when writing is off."""
     totals: dict[str, Any] = {}
     pipeline.score(current(), portal_id)
@@ -324,8 +327,10 @@ def _write_all(portal_id: int) -> dict[str, Any] | None:
             "seconds": round(totals.get("seconds", 0.0) + report.seconds, 3),
             "reason": report.reason,
         }
-        if not report.more:
+        if not report.more or (report.wait and no_wait):
             return totals
+        if report.wait:
+            click.echo(f"waiting {report.wait:.0f} s: {report.reason}", err=True)
         time.sleep(report.wait)
 
 

@@ -197,7 +197,8 @@ class Demo:
         self._say("Counting, and writing figures onto the cards…")
         self.flask("sale-rule", "--portal", name, "--pipelines", SALES_PIPELINES)
         self.flask("writing", "--portal", name, "--on")
-        self.flask("writeback", "--portal", name, check=False)
+        write = ("writeback", "--portal", name, "--no-wait", "--json")
+        self._wait("figures on the cards", lambda: self.flask(*write, check=False))
         self.flask("consents", "field", "--portal", name, "--code", CONSENT_FIELD)
         self.member_id = name
 

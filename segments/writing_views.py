@@ -145,7 +145,9 @@ def _preview(session: Any, targets: list[Target]) -> str:
     changes = [
         change
         for kind in ClientKind
-        for change in differences.pending(session, portal_id, kind, targets, limit=PREVIEW)
+        for change in differences.pending(
+            session, portal_id, differences.Part(kind), targets, limit=PREVIEW
+        )
     ]
     return render_template(
         "segments/preview.html",

@@ -35,6 +35,15 @@ class Change:
     new: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Clients of a kind: `among` these only, and those with sales only, or those without."""
+
+    kind: ClientKind
+    among: Collection[int] | None = None
+    bought: bool | None = None
+
+
 def count(session: Session, portal_id: int, targets: Sequence[Target]) -> tuple[int, int]:
     """Clients looked at, and those whose fields would change."""
     clients = changed = 0
@@ -64,19 +73,21 @@ def overwritten(session: Session, portal_id: int, target: Target) -> int:
 def pending(
     session: Session,
     portal_id: int,
-    kind: ClientKind,
+    part: Part,
     targets: Sequence[Target],
     *,
     after_id: int = 0,
     limit: int,
-    among: Collection[int] | None = None,
 ) -> list[Change]:
-    """The next clients, by id, whose fields differ from their metrics; `among` these only."""
+    """The next clients of the part, by id, whose fields differ from their metrics."""
+    kind = part.kind
     own = of_kind(targets, kind)
     codes = [target.code for target in own]
     compared = _compared(session, portal_id, kind, own)
-    if among is not None:
-        compared = compared.where(_MIRROR[kind].bitrix_id == any_of(among))
+    if part.among is not None:
+        compared = compared.where(_MIRROR[kind].bitrix_id == any_of(part.among))
+    if part.bought is not None:
+        compared = compared.where(ClientMetrics.client_id.is_not(None) == part.bought)
     query = compared.subquery()
     rows = session.execute(
         sa.select(query)

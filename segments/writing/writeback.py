@@ -25,7 +25,7 @@ from integration.bitrix.errors import AccessDenied, BitrixError, OperationTimeLi
 from integration.rules.health import FIELDS_IGNORED, MISSING_FIELDS
 from segments.models import ClientKind, WritebackRun, WritebackSettings
 from segments.writing import writing_rules
-from segments.writing.differences import Change, count, mirror_written, pending
+from segments.writing.differences import Change, Part, count, mirror_written, pending
 from segments.writing.targets import Target
 
 BATCH = 50
@@ -90,6 +90,7 @@ def write_back(
     remembered as a run, which looks at everybody.
     """
     started = time.monotonic()
+    until = started + seconds
     with transaction(sessions) as session:
         settings = settings_of(session, portal_id)
         standing = writing_rules.standing(session, portal_id)
@@ -101,14 +102,9 @@ def write_back(
         codes = sorted({held.target.code for held in standing.held})
         report.reason = MISSING_FIELDS + ", ".join(codes)
     try:
-        for kind in ClientKind if targets else ():
-            among = None if only is None else only.get(kind, ())
-            for changes in _batches(sessions, portal_id, kind, targets, turn, among):
-                writing.write(changes)
-                report.more = time.monotonic() - started > seconds
-                if report.more or report.wait:
-                    break
-            if report.more or report.wait:
+        for part in _parts(only) if targets else ():
+            _write_part(writing, _batches(sessions, portal_id, part, targets, turn), until)
+            if report.more or (report.wait and not writing.used_up):
                 break
     except BitrixError as error:
         portals.note(sessions, portal_id, error)
@@ -124,6 +120,26 @@ def write_back(
     return report
 
 
+def _parts(only: Mapping[ClientKind, Collection[int]] | None) -> list[Part]:
+    """Who has bought comes first: where the portal's limits make a first writing last, his card is looked at."""
+    if only is not None:
+        return [Part(kind, only.get(kind, ())) for kind in ClientKind]
+    return [Part(kind, bought=bought) for bought in (True, False) for kind in ClientKind]
+
+
+def _write_part(writing: _Writing, batches: Iterator[list[Change]], until: float) -> None:
+    """Batch after batch until the time is up; a method whose own time is used up holds up no other."""
+    report = writing.report
+    try:
+        for changes in batches:
+            goes_on = writing.write(changes)
+            report.more = time.monotonic() > until
+            if report.more or not goes_on:
+                return
+    except OperationTimeLimit as error:
+        writing.wait_for([error])
+
+
 def _passes(error: Exception) -> bool:
     return isinstance(error, BitrixError) and (
         error.retryable or isinstance(error, OperationTimeLimit)
@@ -133,10 +149,9 @@ def _passes(error: Exception) -> bool:
 def _batches(
     sessions: SessionFactory,
     portal_id: int,
-    kind: ClientKind,
+    part: Part,
     targets: Sequence[Target],
     turn: Turn,
-    among: Collection[int] | None,
 ) -> Iterator[list[Change]]:
     """Each is looked at and, while the caller has it, written in one turn.
 
@@ -148,9 +163,7 @@ def _batches(
             if not mine:
                 raise NoTurn
             with transaction(sessions) as session:
-                changes = pending(
-                    session, portal_id, kind, targets, after_id=after_id, limit=BATCH, among=among
-                )
+                changes = pending(session, portal_id, part, targets, after_id=after_id, limit=BATCH)
             if not changes:
                 return
             yield changes
@@ -168,8 +181,10 @@ class _Writing:
     targets: list[Target]
     proven: set[str]
     barred: int = 0
+    used_up: bool = False
 
-    def write(self, changes: list[Change]) -> None:
+    def write(self, changes: list[Change]) -> bool:
+        """Send a batch; False when some of it has to wait, and more would."""
         with transaction(self.sessions) as session:
             ids = [change.client_id for change in changes]
             echoes.expect(session, self.portal_id, changes[0].kind, ids)
@@ -193,8 +208,9 @@ class _Writing:
             if fresh:
                 _remember_proof(session, self.portal_id, self.proven, ignored)
         self.report.written += len(done)
-        self._count_failures(list(answer.errors.values()), len(changes) - len(done))
+        waits = self._count_failures(list(answer.errors.values()), len(changes) - len(done))
         self._stop_if_barred(list(answer.errors.values()), len(changes))
+        return not waits
 
     def _stop_if_barred(self, errors: list[BitrixError], sent: int) -> None:
         refused = [error for error in errors if isinstance(error, AccessDenied)]
@@ -210,17 +226,24 @@ class _Writing:
             self.report.reason = FIELDS_IGNORED + ", ".join(sorted(ignored))
         return ignored
 
-    def _count_failures(self, errors: list[BitrixError], unwritten: int) -> None:
-        """A refusal that passes by itself is a reason to wait, not a failure."""
+    def _count_failures(self, errors: list[BitrixError], unwritten: int) -> bool:
+        """A refusal that passes by itself is a reason to wait, not a failure; whether there was one."""
         passing = [error for error in errors if _passes(error)]
         if passing:
-            self.report.wait = max(error.retry_after or 30.0 for error in passing)
-            self.report.reason = f"{type(passing[0]).__name__}: {passing[0].detail}"
+            self.wait_for(passing)
         self.report.failed += unwritten - len(passing)
         for error in errors:
             if not _passes(error):
                 key = error.code or type(error).__name__
                 self.report.failures[key] = self.report.failures.get(key, 0) + 1
+        return bool(passing)
+
+    def wait_for(self, errors: list[BitrixError]) -> None:
+        """What can't be written now is to be written when this is over; `used_up`: only one method is."""
+        self.used_up = all(isinstance(error, OperationTimeLimit) for error in errors)
+        waits = (error.retry_after or 30.0 for error in errors)
+        self.report.wait = max(self.report.wait, *waits)
+        self.report.reason = f"{type(errors[0]).__name__}: {errors[0].detail}"
 
 
 def _command(change: Change) -> tuple[str, dict[str, Any]]:

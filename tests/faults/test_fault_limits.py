@@ -15,6 +15,7 @@ from support.trouble import (
     requests,
     write_all,
 )
+from support.truths import metrics_of, written_fields
 
 from core.database import transaction
 from core.queue import Queue
@@ -24,6 +25,7 @@ from integration.bitrix.limiter_stores import LocalStore
 from integration.models import Portal, PortalEvent, PortalState
 from integration.sync import engine, runs
 from segments import jobs as segment_jobs
+from segments import pipeline
 
 
 @pytest.fixture
@@ -121,6 +123,31 @@ def test_a_method_that_really_runs_out_of_time_is_paused_and_finished_later(
     world.demo.control("limits", {"operating_limit": 480, "page_seconds": None})
     hourglass.sleep(600)
     finish(world)
+    assert_as_without_faults(world, fault_free)
+
+
+def test_cards_whose_method_has_no_time_hold_up_no_others_and_buyers_get_theirs_first(
+    world, fault_free, hourglass
+):
+    assert world.sync().status == "done"
+    world.count()
+    world.demo.control("limits", {"operating_limit": 10, "write_seconds": 1.0})
+    report = pipeline.write_back(world.runtime, world.portal_id)
+    assert report.wait > 0
+    assert "OperationTimeLimit" in report.reason
+    written = {
+        kind: {
+            number for number, fields in written_fields(world, kind).items() if any(fields.values())
+        }
+        for kind in ("contact", "company")
+    }
+    assert written["contact"]
+    assert written["contact"] <= set(metrics_of(world, "contact")), "who has bought, first"
+    assert written["company"], "a method of its own, with time of its own"
+
+    world.demo.control("limits", {"operating_limit": 480, "write_seconds": None})
+    hourglass.sleep(report.wait)
+    write_all(world)
     assert_as_without_faults(world, fault_free)
 
 
