@@ -10,10 +10,12 @@ import sqlalchemy as sa
 
 from benchmarks import mirror, people, world
 from benchmarks.report import Figure, Options, percentile, ratio, timed
+from core.database import transaction
 from core.runtime import Runtime
 from segments import audience
 from segments.conditions import definitions
 from segments.conditions.catalog import scope_of
+from segments.facts import keeping
 from segments.members import lists, membership, saving
 from segments.ready import presets
 from segments.rules.tree import Definition, Kind
@@ -77,12 +79,28 @@ def measure(options: Options) -> list[Figure]:
         portal_id = mirror.provide(made, contacts, deals)
         people.provide(made, portal_id, contacts)
         figures = [
+            *_known(made, portal_id),
             *_presets(made, portal_id, options.runs),
             *_typing(made, portal_id, options.runs),
             *_memberships(made, portal_id, options.runs),
         ]
         made.engine.dispose()
     return figures
+
+
+def _known(made: Runtime, portal_id: int) -> list[Figure]:
+    """The facts of all cards, as the upkeep finds them once the mirror is read; and of a changed thousand."""
+    with transaction(made.sessions) as session:
+        everybody = timed(lambda: keeping.find_all(session, portal_id))
+    with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM (ANALYZE) card_facts, shared_addresses"))
+    touched = {Kind.CONTACT: list(range(5000, 5000 + CHANGED * 90, 90))}
+    with made.sessions() as session:  # rolled back
+        some = timed(lambda: keeping.follow(session, portal_id, touched))
+    return [
+        Figure("facts of all cards found", f"{everybody:.1f} s"),
+        Figure(f"facts of {CHANGED} changed clients followed", f"{some * 1000:.0f} ms"),
+    ]
 
 
 def _presets(made: Runtime, portal_id: int, runs: int) -> list[Figure]:

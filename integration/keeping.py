@@ -24,7 +24,7 @@ from integration.mirror import (
     Lead,
     StageMove,
 )
-from integration.models import AdminRule, Check, QuarantinedRow, SyncCursor
+from integration.models import AdminRule, ChangedCard, Check, QuarantinedRow, SyncCursor
 from integration.rules.keeping import Keeping, Use, conflicts
 
 AT_ONCE = 5000
@@ -116,18 +116,28 @@ def _clear_source(session: Session, portal_id: int, source: str) -> int:
         return _clear_rows(session, Activity, Activity.portal_id == portal_id)
     if source == "lead":
         mine = (Address.portal_id == portal_id, Address.entity == "lead")
-        addresses = _clear_rows(session, Address, *mine)
-        return max(addresses, _clear_rows(session, Lead, Lead.portal_id == portal_id))
+        addresses = _clear_rows(session, Address, *mine, of=Address.entity_id)
+        leads = _clear_rows(session, Lead, Lead.portal_id == portal_id, of=Lead.bitrix_id)
+        return max(addresses, leads)
     entity = source.removesuffix("_history")
     mine = (StageMove.portal_id == portal_id, StageMove.entity == entity)
     return _clear_rows(session, StageMove, *mine)
 
 
-def _clear_rows(session: Session, table: Any, *which: sa.ColumnElement[bool]) -> int:
+def _clear_rows(
+    session: Session, table: Any, *which: sa.ColumnElement[bool], of: Any = None
+) -> int:
+    """`of`: the leads whose rows they are; those are noted, as segments have to look at them again."""
     keys: tuple[sa.Column[Any], ...] = tuple(sa.inspect(table).primary_key)
     some = sa.select(*keys).where(*which).limit(AT_ONCE)
-    found = session.execute(sa.delete(table).where(sa.tuple_(*keys).in_(some)))
-    return int(found.rowcount)  # type: ignore[attr-defined]
+    gone = sa.delete(table).where(sa.tuple_(*keys).in_(some))
+    if of is None:
+        return int(session.execute(gone).rowcount)  # type: ignore[attr-defined]
+    removed = gone.returning(table.portal_id, of.label("lead_id")).cte("removed")
+    noted = sa.select(removed.c.portal_id, sa.literal("lead"), removed.c.lead_id).distinct()
+    put = sa.insert(ChangedCard).from_select(["portal_id", "kind", "card_id"], noted)
+    number = sa.select(sa.func.count()).select_from(removed)
+    return session.scalar(number.add_cte(put.cte("noted"))) or 0
 
 
 def _clear_values(session: Session, portal_id: int, entity: str, codes: list[str]) -> int:

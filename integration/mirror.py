@@ -61,6 +61,11 @@ class Company(Mirrored, Base):
     """An organisation. `is_my_company` marks the portal owner's own legal entities: never clients."""
 
     __tablename__ = "companies"
+    __table_args__ = (
+        sa.Index(
+            "ix_companies_own", "portal_id", "bitrix_id", postgresql_where=sa.text("is_my_company")
+        ),
+    )
 
     title: Mapped[str | None] = mapped_column(sa.Text)
     type_id: Mapped[str | None] = mapped_column(sa.Text)
@@ -130,6 +135,9 @@ class Deal(Mirrored, Base):
         *(_sales_index("refunds", client, "base_amount < 0") for client in ("contact", "company")),
         sa.Index("ix_deals_contact", "portal_id", "contact_id"),
         sa.Index("ix_deals_company", "portal_id", "company_id"),
+        sa.Index(
+            "ix_deals_templates", "portal_id", "bitrix_id", postgresql_where=sa.text("is_recurring")
+        ),
     )
 
     title: Mapped[str | None] = mapped_column(sa.Text)
@@ -211,7 +219,11 @@ class Activity(OfPortal, Base):
     """A call, meeting, letter or to-do of the portal, by its owner."""
 
     __tablename__ = "activities"
-    __table_args__ = (sa.Index(None, "portal_id", "owner_type", "owner_id"),)
+    __table_args__ = (
+        sa.Index(None, "portal_id", "owner_type", "owner_id"),
+        sa.Index(None, "portal_id", "created_at"),
+        sa.Index(None, "portal_id", "ended_at"),
+    )
 
     bitrix_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
     owner_type: Mapped[int] = mapped_column(sa.Integer)

@@ -5,8 +5,10 @@ from alembic import context
 import integration.goods
 import integration.mirror
 import integration.models  # noqa: F401
+import mailings.media
 import mailings.models
 import mailings.permissions  # noqa: F401
+import segments.card_facts
 import segments.models
 import segments.saved
 import segments.scoring.scored  # noqa: F401
@@ -17,8 +19,11 @@ from core.database import Base, make_engine
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
-    """A portal's partition of metrics and scores is made while the application runs, not by a migration."""
-    return kind != "table" or not str(name).startswith(("client_metrics_", "client_scores_"))
+    """A portal's partition of figures and facts is made while the application runs, not by a migration."""
+    return kind != "table" or not str(name).startswith(_PARTITIONED)
+
+
+_PARTITIONED = ("client_metrics_", "client_scores_", "card_facts_", "shared_addresses_")
 
 
 def run() -> None:

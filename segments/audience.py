@@ -5,7 +5,7 @@ What other packages may import of segments, besides stored rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from integration.mirror import Address, AddressKind
+from segments.card_facts import SharedAddress
 from segments.conditions.card_fields import TABLES
 from segments.conditions.catalog import Scope
-from segments.conditions.compile import card_select, members
+from segments.conditions.compile import card_select, members, weighed
 from segments.rules.tree import Condition, Definition, Group, Kind, Node, Related
 
 PATIENCE_MS = 30_000
@@ -26,6 +27,7 @@ _ADDRESSED = {
     AddressKind.PHONE: "phones",
     AddressKind.MESSENGER: "messengers",
 }
+_SUMMED = tuple(_ADDRESSED.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def patient(session: Session, milliseconds: int = PATIENCE_MS) -> Iterator[None]
 def count(session: Session, scope: Scope, definition: Definition) -> Counters:
     """The five counters and leads, now."""
     with patient(session):
+        if scope.known:
+            return added_up(session, scope.portal_id, weighed(scope, definition))
         return counted(session, scope.portal_id, members(scope, definition))
 
 
@@ -108,7 +112,63 @@ def counted(session: Session, portal_id: int, cards: sa.Select[Any]) -> Counters
         .subquery()
     )
     addresses = sa.select(distinct.c.kind, sa.func.count()).group_by(distinct.c.kind)
-    numbers = dict(session.execute(sa.union_all(kinds, addresses)).all())
+    return _counters(dict(session.execute(sa.union_all(kinds, addresses)).all()))
+
+
+def added_up(session: Session, portal_id: int, cards: sa.Select[Any]) -> Counters:
+    """The same of cards with their weights, of which no client shares an address with a lead.
+
+    Addresses a card has alone are added up; only those of several cards, and of unsure ones, are told apart.
+    """
+    found = cards.subquery("found").c
+    sharing, unsure = found.shared > 0, found.shared.is_(None)
+    sums = (
+        sa.select(
+            found.kind,
+            sa.func.count().label("number"),
+            *(sa.func.coalesce(sa.func.sum(found[name]), 0).label(name) for name in _SUMMED),
+            sa.func.array_agg(found.member_id).filter(sharing).label("sharing"),
+            sa.func.array_agg(found.member_id).filter(unsure).label("unsure"),
+        )
+        .group_by(found.kind)
+        .cte("sums")
+        .prefix_with("MATERIALIZED")
+    )
+    parts = [part for kind in Kind for part in _told_apart(portal_id, kind, sums)]
+    apart = sa.union(*parts).subquery("apart")
+    numbers = sa.select(sums.c.kind, sums.c.number, *(sums.c[name] for name in _SUMMED))
+    none = [sa.cast(sa.literal_column("0"), sa.BigInteger) for _ in _SUMMED]
+    distinct = sa.select(apart.c.kind, sa.func.count(), *none).group_by(apart.c.kind)
+    rows = session.execute(sa.union_all(numbers, distinct)).all()
+    totals: dict[str, int] = {row[0]: row[1] for row in rows}
+    for kind, name in _ADDRESSED.items():
+        alone = sum(getattr(row, name) for row in rows)
+        totals[kind.value] = totals.get(kind.value, 0) + int(alone)
+    return _counters(totals)
+
+
+def _told_apart(portal_id: int, kind: Kind, sums: sa.CTE) -> list[sa.SelectBase]:
+    """Shared addresses of sharing cards, all addresses of unsure ones."""
+    shared, own = SharedAddress, Address
+    cards = sa.select(sa.func.unnest(sums.c.sharing)).where(sums.c.kind == kind.value)
+    # IS TRUE keeps it a hash of ids: the planner takes every array for a handful, and would look each up.
+    is_sharing = shared.entity_id.in_(cards).is_(True)
+    doubtful = sa.select(sums.c.unsure).where(sums.c.kind == kind.value).scalar_subquery()
+    return [
+        sa.select(shared.kind, shared.normalised).where(
+            shared.portal_id == portal_id, shared.entity == kind.value, is_sharing
+        ),
+        sa.select(own.kind, own.normalised).where(
+            own.portal_id == portal_id,
+            own.entity == kind.value,
+            own.entity_id == sa.any_(sa.cast(doubtful, sa.ARRAY(sa.BigInteger))),
+            own.kind.in_(list(_ADDRESSED)),
+            own.normalised.is_not(None),
+        ),
+    ]
+
+
+def _counters(numbers: Mapping[str, int]) -> Counters:
     return Counters(
         **{name: numbers.get(kind.value, 0) for kind, name in _ADDRESSED.items()},
         companies=numbers.get(Kind.COMPANY.value, 0),

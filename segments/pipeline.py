@@ -20,6 +20,7 @@ from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.models import ChangedClient, Portal, PortalState, RunStatus, SyncRun
 from integration.sync import touched
+from segments.facts import keeping as facts
 from segments.members import membership
 from segments.models import ClientKind, MetricsRun, SaleRule, WritebackRun, WritebackSettings
 from segments.scoring import scores
@@ -110,6 +111,7 @@ def recompute(runtime: Runtime, portal_id: int, *, everyone: bool = False) -> me
         ).all()
         if everyone or any(followed) or metrics.is_stale(session, portal_id):
             outcome = metrics.compute_all(session, portal_id)
+            facts.put_off(session, portal_id)
             membership.mark_stale(session, portal_id)
             scores.put_off(session, portal_id)
         else:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.database import any_of
 from core.web.words import N_
 from integration.mirror import Company, Contact, Lead
+from segments.card_facts import CardFacts
 from segments.conditions.catalog import Column, Context, Field, Scope, in_base_currency, rows_of
+from segments.conditions.known import unsure
 from segments.conditions.operators import Expression, Type
 from segments.conditions.related_rows import deals_of
 from segments.conditions.relations import days_in_stage
@@ -27,21 +28,49 @@ TABLES: dict[Kind, Any] = {Kind.CONTACT: Contact, Kind.COMPANY: Company, Kind.LE
 _PERSON = (Kind.CONTACT, Kind.LEAD)
 _LEAD = (Kind.LEAD,)
 _COMPANY = (Kind.COMPANY,)
-_LATEST_SALES = 3
+LATEST_SALES = 3
 
 
 @dataclass
 class Card:
-    """The row of a card in a select, joined with its metrics and scores once a condition asks for them."""
+    """The row of a card in a select, joined with its metrics and scores once a condition asks for them.
+
+    A `known` card is that of its facts; the mirror's row is joined once a condition asks for it.
+    """
 
     kind: Kind
     scope: Scope
-    row: Any = field(init=False)
+    known: bool = False
+    _row: Any = None
+    _facts: Any = None
     _metrics: Any = None
     _scores: Any = None
 
     def __post_init__(self) -> None:
-        self.row = aliased(TABLES[self.kind], name="card")
+        if self.known:
+            self._facts = aliased(CardFacts, name="fact")
+
+    @property
+    def row(self) -> Any:
+        """The mirror's row."""
+        if self._row is None:
+            self._row = aliased(TABLES[self.kind], name="card")
+        return self._row
+
+    @property
+    def facts(self) -> Any:
+        """The facts of a known card; None of one the mirror is asked about."""
+        return self._facts
+
+    @property
+    def anchor(self) -> Any:
+        """What the select begins with."""
+        return self._facts if self.known else self.row
+
+    @property
+    def id(self) -> Any:
+        """The portal's number of the card."""
+        return self._facts.card_id if self.known else self.row.bitrix_id
 
     @property
     def metrics(self) -> Any:
@@ -64,27 +93,35 @@ class Card:
 
     def source(self) -> Any:
         """What to select from; call it when all conditions are compiled."""
-        source = self.row
+        source, row, portal_id = self.anchor, self._row, self.scope.portal_id
+        if self.known and row is not None:
+            same = sa.and_(row.portal_id == portal_id, row.bitrix_id == self.id)
+            source = sa.orm.join(source, row, same)
         for rows in (self._metrics, self._scores):
             if rows is None:
                 continue
             same = sa.and_(
-                rows.portal_id == self.scope.portal_id,
+                rows.portal_id == portal_id,
                 rows.kind == self.kind.value,
-                rows.client_id == self.row.bitrix_id,
+                rows.client_id == self.id,
             )
             source = sa.orm.join(source, rows, same, isouter=True)
         return source
 
     def alive(self) -> list[Expression]:
-        """The portal's cards that a segment may select: not deleted, not the owner's own companies."""
+        """The portal's cards that a segment may select: not deleted, not the owner's own companies.
+
+        Known ones have facts; those of them that are unsure are left to the mirror.
+        """
+        if self.known:
+            facts = self._facts
+            sure = facts.card_id.not_in(unsure(self.scope, self.kind))
+            return [facts.portal_id == self.scope.portal_id, facts.kind == self.kind.value, sure]
         row = self.row
         found: list[Expression] = [row.portal_id == self.scope.portal_id, row.deleted_at.is_(None)]
         if self.kind is Kind.COMPANY:
             found.append(~row.is_my_company)
-        if self.scope.ids is not None:
-            found.append(row.bitrix_id == any_of(self.scope.ids))
-        return found
+        return [*found, *self.scope.among(row.bitrix_id)]
 
     def rank(self, name: str) -> Callable[[Decimal], Expression]:
         """The value that the highest per cent of clients with sales reach; equal ones are all in."""
@@ -154,6 +191,8 @@ def _idle(card: Card, scope: Scope) -> Any:
 
 def _check_change(card: Card, scope: Scope) -> Any:
     """The mean of the last three sales over that of the earlier ones; empty below four sales."""
+    if card.facts is not None:
+        return card.facts.check_change
     deals = deals_of(card.kind, scope, "sold_deal")
     deal = deals.row
     newest_first = (sales.sold_on(scope.rule, deal).desc(), deal.bitrix_id.desc())
@@ -162,15 +201,15 @@ def _check_change(card: Card, scope: Scope) -> Any:
         .select_from(deals.source)
         .where(
             *deals.where,
-            deals.card_id == card.row.bitrix_id,
+            deals.card_id == card.id,
             sales.is_sale(scope.rule, deal),
             deal.base_amount > 0,
         )
-        .correlate(card.row)
+        .correlate(card.anchor)
         .subquery("sold")
     )
-    latest = sa.func.avg(sold.c.base_amount).filter(sold.c.place <= _LATEST_SALES)
-    earlier = sa.func.avg(sold.c.base_amount).filter(sold.c.place > _LATEST_SALES)
+    latest = sa.func.avg(sold.c.base_amount).filter(sold.c.place <= LATEST_SALES)
+    earlier = sa.func.avg(sold.c.base_amount).filter(sold.c.place > LATEST_SALES)
     return sa.select(latest / earlier).scalar_subquery()
 
 
@@ -194,7 +233,7 @@ def _life_stage(card: Card, scope: Scope) -> Any:
 
 
 def _bucket(card: Card, _scope: Scope) -> Any:
-    return card.row.bitrix_id
+    return card.id
 
 
 _CARD, _SOURCE = N_("Card"), N_("Source")

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
+from core.database import any_of
 from core.web.words import N_
 from integration.mirror import Currency, CustomField
 from integration.models import Portal
@@ -25,21 +26,26 @@ from segments.conditions.operators import OPERATORS, Expression, Operator, Type
 from segments.rules import lifecycle
 from segments.rules.tree import CLIENTS, Kind
 from segments.scoring.scored import ScoreBasis
-from segments.worth import sales
+from segments.worth import sales, trust
 
 _EVERY = (*CLIENTS, Kind.LEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A portal and a moment: what compiling a condition needs to know. `ids` narrows to these cards."""
+    """A portal and a moment: what compiling a condition needs to know. `ids` narrows to these cards.
+
+    `known`: the facts of the cards may answer where they can (`segments.card_facts`).
+    """
 
     rule: sales.Rule
     now: datetime
     rates: Mapping[str, Decimal]
     custom: Mapping[str, Mapping[str, CustomField]]
-    ids: tuple[int, ...] | None = None
+    ids: tuple[int, ...] | sa.SelectBase | None = None
     stages: Mapping[str, lifecycle.Edges] = field(default_factory=dict)
+    known: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def portal_id(self) -> int:
@@ -50,6 +56,15 @@ class Scope:
     def today(self) -> date:
         """The portal's day."""
         return (self.now + timedelta(minutes=self.rule.utc_offset_minutes)).date()
+
+    def among(self, card_id: Expression) -> list[Expression]:
+        """That the card is one of those the scope is narrowed to."""
+        if self.ids is None:
+            return []
+        if isinstance(self.ids, tuple):
+            return [card_id == any_of(self.ids)]
+        # An array, not IN: the planner takes it for a handful of cards and looks each up.
+        return [card_id == sa.any_(sa.func.array(self.ids.scalar_subquery()))]
 
     def stages_of(self, kind: str) -> lifecycle.Edges:
         """Where the stages of life of this kind of client begin."""
@@ -64,13 +79,21 @@ def scope_of(session: Session, portal_id: int, now: datetime | None = None) -> S
     for row in session.scalars(query.order_by(CustomField.label, CustomField.code)):
         custom.setdefault(row.entity, {})[row.code] = row
     rates = sa.select(Currency.code, Currency.rate).where(Currency.portal_id == portal_id)
+    rule = sales.rule_of(session, portal_id)
     return Scope(
-        rule=sales.rule_of(session, portal_id),
+        rule=rule,
         now=now or utcnow(),
         rates=dict(session.execute(rates).all()),
         custom=custom,
         stages=_stages(session, portal_id),
+        known=trust.believed(session, rule),
+        facts={key: read(session, portal_id) for key, read in FACTS.items()},
     )
+
+
+FactReader = Callable[[Session, int], Any]
+FACTS: dict[str, FactReader] = {}
+"""What joined relations need to know of a portal, by their keys (`segments.conditions.joining`)."""
 
 
 def _stages(session: Session, portal_id: int) -> dict[str, lifecycle.Edges]:

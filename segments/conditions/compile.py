@@ -6,29 +6,27 @@ false for an empty field, unless the operator says that empty satisfies it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import aliased
 
-from core.database import any_of
-from integration.mirror import Address, AddressKind
+from segments.conditions import known
 from segments.conditions.card_fields import CARD, Card
 from segments.conditions.catalog import Field, Scope
 from segments.conditions.definitions import measured
+from segments.conditions.known import unsure
 from segments.conditions.membership_conditions import in_segment, sampled
+from segments.conditions.narrowing import limited, nobodys
 from segments.conditions.operators import OPERATORS, Expression, Operand, Operator, Type, unranked
 from segments.conditions.related_rows import Rows
 from segments.conditions.relations import RELATIONS, Relation
-from segments.models import ClientMetrics
 from segments.rules.tree import (
     Condition,
     Definition,
     Group,
     Kind,
-    Limit,
     Measure,
     Mode,
     Node,
@@ -48,19 +46,34 @@ class Part:
         return sa.not_(self.sql) if self.certain else self.sql.is_not(True)
 
 
+WEIGHTS = ("emails", "phones", "messengers", "shared")
+"""What a known card adds to the counters; NULL of a card whose addresses are to be looked at."""
+
+
 def members(scope: Scope, definition: Definition) -> sa.Select[Any]:
     """The members: rows (kind, member_id)."""
-    clients = [_side(scope, kind, tree) for kind, tree in definition.of_clients()]
+    return _members(scope, definition, ())
+
+
+def weighed(scope: Scope, definition: Definition) -> sa.Select[Any]:
+    """The members with their weights: rows (kind, member_id, emails, phones, messengers, shared)."""
+    return _members(scope, definition, WEIGHTS)
+
+
+def _members(scope: Scope, definition: Definition, weights: tuple[str, ...]) -> sa.Select[Any]:
+    clients = [
+        arm for kind, tree in definition.of_clients() for arm in _arms(scope, kind, tree, weights)
+    ]
     if definition.leads is None:
         found = sa.union_all(*clients).subquery("found")
     elif not clients:
-        found = _side(scope, Kind.LEAD, definition.leads).subquery("found")
+        found = sa.union_all(*_arms(scope, Kind.LEAD, definition.leads, weights)).subquery("found")
     else:
         chosen = sa.union_all(*clients).cte("clients").prefix_with("MATERIALIZED")
-        leads = _side(scope, Kind.LEAD, definition.leads, chosen)
-        found = sa.union_all(sa.select(*chosen.c), leads).subquery("found")
-    query = sa.select(found.c.kind, found.c.member_id)
-    return query if definition.limit is None else _limited(query, found, scope, definition.limit)
+        leads = _arms(scope, Kind.LEAD, definition.leads, weights, chosen)
+        found = sa.union_all(sa.select(*chosen.c), *leads).subquery("found")
+    query = sa.select(*found.c)
+    return query if definition.limit is None else limited(query, found, scope, definition.limit)
 
 
 def card_select(scope: Scope, kind: Kind, *trees: Node) -> tuple[Card, list[Expression], Any]:
@@ -84,65 +97,39 @@ def compiled(card: Card, node: Node) -> Part:
             return _related(card, node)
 
 
-def _side(scope: Scope, kind: Kind, tree: Group, clients: sa.CTE | None = None) -> sa.Select[Any]:
-    card = Card(kind, scope)
+def _arms(
+    scope: Scope,
+    kind: Kind,
+    tree: Group,
+    weights: tuple[str, ...],
+    clients: sa.CTE | None = None,
+) -> list[sa.Select[Any]]:
+    """The cards of a kind: of the known ones what their facts say, of the unsure ones what the mirror says."""
+    cards = [Card(kind, scope)]
+    if scope.known and scope.ids is None:
+        cards = [Card(kind, scope, known=True), Card(kind, replace(scope, ids=unsure(scope, kind)))]
+    return [_side(card, tree, weights, clients) for card in cards]
+
+
+def _side(
+    card: Card, tree: Group, weights: tuple[str, ...], clients: sa.CTE | None
+) -> sa.Select[Any]:
     where = compiled(card, tree).sql
     conditions = [*card.alive(), where]
     if clients is not None:
-        conditions += _nobodys(card, clients)
+        conditions += nobodys(card, clients)
+    empty = sa.cast(sa.null(), sa.SmallInteger)
+    weighing = [
+        (getattr(card.facts, name) if card.known else empty).label(name) for name in weights
+    ]
     return (
         sa.select(
-            sa.literal(kind.value, sa.Text).label("kind"), card.row.bitrix_id.label("member_id")
+            sa.literal(card.kind.value, sa.Text).label("kind"),
+            card.id.label("member_id"),
+            *weighing,
         )
         .select_from(card.source())
         .where(*conditions)
-    )
-
-
-def _nobodys(card: Card, clients: sa.CTE) -> list[Expression]:
-    """The lead is not the person of a selected client: neither linked to one, nor with an address of one."""
-    mine, theirs = aliased(Address), aliased(Address)
-    same = sa.and_(
-        theirs.portal_id == mine.portal_id,
-        theirs.kind == mine.kind,
-        theirs.normalised == mine.normalised,
-    )
-    of_client = sa.and_(theirs.entity == clients.c.kind, theirs.entity_id == clients.c.member_id)
-    shared = (
-        sa.select(mine.entity_id)
-        .join(theirs, same)
-        .join(clients, of_client)
-        .where(
-            mine.portal_id == card.scope.portal_id,
-            mine.entity == Kind.LEAD.value,
-            mine.kind.in_(_REACHED_BY),
-        )
-    )
-    return [
-        card.row.contact_id.is_(None),
-        card.row.company_id.is_(None),
-        card.row.bitrix_id.not_in(shared),
-    ]
-
-
-_REACHED_BY = [kind.value for kind in (AddressKind.EMAIL, AddressKind.PHONE, AddressKind.MESSENGER)]
-
-
-def _limited(query: sa.Select[Any], found: Any, scope: Scope, limit: Limit) -> sa.Select[Any]:
-    if limit.by is None:
-        chance = sa.func.hashint8extended(found.c.member_id, sa.cast(0, sa.BigInteger))
-        return query.order_by(chance, found.c.kind, found.c.member_id).limit(limit.count)
-    worth = aliased(ClientMetrics)
-    same = sa.and_(
-        worth.portal_id == scope.portal_id,
-        worth.kind == found.c.kind,
-        worth.client_id == found.c.member_id,
-    )
-    order = getattr(worth, limit.by).desc().nulls_last()
-    return (
-        query.select_from(found.outerjoin(worth, same))
-        .order_by(order, found.c.kind, found.c.member_id)
-        .limit(limit.count)
     )
 
 
@@ -166,7 +153,7 @@ def _card_condition(card: Card, condition: Condition) -> Part:
         return Part(sa.true() if op.empty else sa.false(), certain=True)
     value = op.shape.read(condition.value)
     if field.type is Type.SAMPLE:
-        return Part(sampled(card.row.bitrix_id, value), certain=True)
+        return Part(sampled(card.id, value), certain=True)
     if field.type is Type.SEGMENT:
         return Part(in_segment(card, op.key, value), certain=True)
     return _compared(field, op, value, card, card.scope, card.rank(field.key))
@@ -208,6 +195,8 @@ def _related(card: Card, node: Related) -> Part:
     relation = RELATIONS[node.relation]
     if card.kind not in relation.kinds:
         return Part(sa.literal(node.measure is Measure.NONE), certain=True)
+    if card.known and (answered := known.answer(card.facts, node, card.scope)) is not None:
+        return Part(answered, certain=True)
     rows = relation.rows(card.kind, card.scope)
     inner = _inner(rows, relation, node.where, card.scope)
     match node.measure:
@@ -241,13 +230,12 @@ def _inner_part(rows: Rows, relation: Relation, node: Node, scope: Scope) -> Par
 
 def _exists(card: Card, rows: Rows, inner: Expression | None) -> Expression:
     found = sa.select(sa.literal(1)).select_from(rows.source)
-    found = found.where(*rows.where, rows.card_id == card.row.bitrix_id)
-    return (found if inner is None else found.where(inner)).correlate(card.row).exists()
+    found = found.where(*rows.where, rows.card_id == card.id)
+    return (found if inner is None else found.where(inner)).correlate(card.anchor).exists()
 
 
 def _narrowed(card: Card, rows: Rows) -> tuple[Expression, ...]:
-    ids = card.scope.ids
-    return rows.where if ids is None else (*rows.where, rows.card_id == any_of(ids))
+    return (*rows.where, *card.scope.among(rows.card_id))
 
 
 def _outermost(
@@ -269,7 +257,7 @@ def _outermost(
         .order_by(rows.card_id, *order)
         .subquery()
     )
-    found: Expression = card.row.bitrix_id.in_(sa.select(each.c.card_id).where(each.c.holds))
+    found: Expression = card.id.in_(sa.select(each.c.card_id).where(each.c.holds))
     return found
 
 
@@ -298,10 +286,10 @@ def _aggregate(
         grouped = grouped.where(inner)
     grouped = grouped.group_by(rows.card_id)
     holds = _applied(taken, kind, op, value, scope)
-    with_rows: Expression = card.row.bitrix_id.in_(grouped.having(holds.sql))
+    with_rows: Expression = card.id.in_(grouped.having(holds.sql))
     if not _of_nothing(node.measure, op, value):
         return with_rows
-    without: Expression = card.row.bitrix_id.not_in(grouped.having(holds.negated()))
+    without: Expression = card.id.not_in(grouped.having(holds.negated()))
     return without
 
 

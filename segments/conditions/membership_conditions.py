@@ -32,7 +32,7 @@ def in_segment(card: Card, op: str, value: Any) -> Expression:
         stay.portal_id == card.scope.portal_id,
         stay.segment_id == segment,
         stay.kind == card.kind.value,
-        stay.member_id == card.row.bitrix_id,
+        stay.member_id == card.id,
     )
     entered = Operand(
         stay.entered_at, Type.MOMENT, card.scope.today, card.scope.rule.utc_offset_minutes

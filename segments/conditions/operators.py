@@ -180,13 +180,33 @@ _TEXT = (
 def _number(
     key: str, words: str, compare: Callable[[Any, Any], Any], *, empty: bool = False
 ) -> Operator:
-    return Operator(
-        key, words, shapes.NUMBER, lambda o, v: compare(o.sql, v), empty=empty, compare=compare
+    def sql(operand: Operand, value: Decimal) -> Expression:
+        found: Expression = compare(operand.sql, _as_kept(operand, value))
+        return found
+
+    return Operator(key, words, shapes.NUMBER, sql, empty=empty, compare=compare)
+
+
+def _as_kept(operand: Operand, value: Decimal) -> Decimal | int:
+    """A whole number for a whole column: compared as such, its statistics tell how many rows there are."""
+    whole = (
+        isinstance(getattr(operand.sql, "type", None), sa.Integer)
+        and value == value.to_integral_value()
     )
+    return int(value) if whole and abs(value) < _LARGEST else value
 
 
-def _between(value: Any, edges: tuple[Decimal, Decimal]) -> Any:
+_LARGEST = 2**31
+
+
+def _between(value: Any, edges: tuple[Any, Any]) -> Any:
     return (value >= edges[0]) & (value <= edges[1])
+
+
+def _within(operand: Operand, edges: tuple[Decimal, Decimal]) -> Expression:
+    first, last = (_as_kept(operand, edge) for edge in edges)
+    found: Expression = _between(operand.sql, (first, last))
+    return found
 
 
 _NUMBER = (
@@ -197,7 +217,7 @@ _NUMBER = (
     _number("gt", N_("is more than"), operator.gt),
     _number("ge", N_("is at least"), operator.ge),
     Operator(
-        "between", N_("is between"), shapes.NUMBERS, lambda o, v: _between(o.sql, v), compare=_between
+        "between", N_("is between"), shapes.NUMBERS, _within, compare=_between
     ),
     *_EITHER,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from integration.mirror import Currency, CustomField, Pipeline, PortalUser, Stat
 from segments.scoring import score_words, scores
 
 Options = list[tuple[str, str]]
+Reader = Callable[[Session, int, str], Options]
 
 _FIXED: dict[str, tuple[tuple[str, str], ...]] = {
     "deal_states": (("P", N_("in progress")), ("S", N_("won")), ("F", N_("lost"))),
@@ -50,7 +51,7 @@ def options(session: Session, portal_id: int, name: str) -> Options:
     if name in _FIXED:
         return [(value, _(words)) for value, words in _FIXED[name]]
     head, _colon, rest = name.partition(":")
-    reader = _READERS.get(head)
+    reader = READERS.get(head)
     return reader(session, portal_id, rest) if reader else []
 
 
@@ -174,7 +175,7 @@ def _life_stages(_session: Session, _portal_id: int, _rest: str) -> Options:
     return list(score_words.stages().items())
 
 
-_READERS: dict[str, Callable[[Session, int, str], Options]] = {
+READERS: dict[str, Reader] = {
     "status": _statuses,
     "deal_stages": _stages,
     "lead_stages": _lead_stages,

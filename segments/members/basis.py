@@ -49,6 +49,7 @@ def _hash_of(segment: Segment) -> str:
 def _digest(scope: Scope, definition: Definition, day: date) -> str:
     midnight = datetime.combine(day, time(), UTC)
     midnight -= timedelta(minutes=scope.rule.utc_offset_minutes)
-    query = members(replace(scope, now=midnight, ids=None), definition).compile(dialect=_DIALECT)
+    asked = replace(scope, now=midnight, ids=None, known=False)
+    query = members(asked, definition).compile(dialect=_DIALECT)
     content = f"{query} {sorted(query.params.items())}"
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()

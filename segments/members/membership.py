@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
-from core.database import any_of
 from segments import audience
 from segments.conditions import definitions
 from segments.conditions.card_fields import TABLES
@@ -192,7 +191,7 @@ def _compare(
         table.c.left_at.is_(None),
     ]
     if kind is not None:
-        here += [table.c.kind == kind.value, table.c.member_id == any_of(scope.ids or ())]
+        here += [table.c.kind == kind.value, *scope.among(table.c.member_id)]
     # NOT IN is hashed whatever the planner expects of `wanted`; it expects badly, and would nest loops.
     is_wanted = sa.select(wanted.c.kind, wanted.c.member_id)
     left = (

@@ -1,6 +1,6 @@
 """Keeps the segments of a portal true to its mirror: touched cards within seconds, all of it in the background.
 
-    cards that changed ─▶ dynamic segments, in order of what they name ─▶ one transaction with the taking
+    cards that changed ─▶ their facts ─▶ dynamic segments, in order of what they name ─▶ one transaction with the taking
     stale segments     ─▶ found anew as a whole, one a transaction
 
 A segment is stale after a change of everybody's figures, when too many cards were touched at once, when
@@ -25,6 +25,7 @@ from core.locks import alone
 from core.runtime import Runtime
 from integration.models import ChangedCard, MergedClient, Portal
 from segments.conditions.catalog import Scope, scope_of
+from segments.facts import keeping as facts
 from segments.members import basis, lists, membership
 from segments.rules import names
 from segments.rules.tree import Kind
@@ -48,7 +49,8 @@ def behind(runtime: Runtime) -> list[int]:
     """
     touched = sa.exists().where(ChangedCard.portal_id == Portal.id)
     due = sa.exists().where(Segment.portal_id == Portal.id, _is_due(utcnow()))
-    query = sa.select(Portal.id).where(Portal.last_sync_at.is_not(None), touched | due)
+    work = touched | due | facts.is_due()
+    query = sa.select(Portal.id).where(Portal.last_sync_at.is_not(None), work)
     with runtime.sessions() as session:
         return list(session.scalars(query))
 
@@ -66,6 +68,7 @@ def keep_up(runtime: Runtime, portal_id: int, seconds: float = _SECONDS) -> bool
     with alone(runtime.engine, _LOCK, portal_id) as mine:
         if not mine or not _is_read(runtime, portal_id):
             return False
+        _learn(runtime, portal_id)
         while time.monotonic() < deadline:
             with transaction(runtime.sessions) as session:
                 followed = follow_touched(session, portal_id)
@@ -75,6 +78,14 @@ def keep_up(runtime: Runtime, portal_id: int, seconds: float = _SECONDS) -> bool
             elif not followed:
                 return False
     return True
+
+
+def _learn(runtime: Runtime, portal_id: int) -> None:
+    """Have the facts of all cards found, when that is due: what is asked from then on is quick."""
+    with transaction(runtime.sessions) as session:
+        if facts.due(session, portal_id):
+            cards = facts.find_all(session, portal_id)
+            log.info("facts found", extra={"portal": portal_id, "changed": cards})
 
 
 def look_for_stale(session: Session, portal_id: int, now: datetime | None = None) -> int:
@@ -103,6 +114,7 @@ def follow_touched(session: Session, portal_id: int, now: datetime | None = None
     some = sa.select(sa.literal(1)).where(mine).limit(AT_ONCE + 1).subquery()
     if (session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) > AT_ONCE:
         session.execute(sa.delete(ChangedCard).where(mine))
+        facts.put_off(session, portal_id)
         _follow_merges(session, portal_id, None)
         membership.mark_stale(session, portal_id)
         return AT_ONCE
@@ -111,6 +123,7 @@ def follow_touched(session: Session, portal_id: int, now: datetime | None = None
     if not cards:
         return 0
     touched = {kind: sorted(i for each, i in cards if each == kind) for kind in Kind}
+    facts.follow(session, portal_id, touched)
     _follow_merges(session, portal_id, touched)
     scope = scope_of(session, portal_id, now)
     with session.no_autoflush:

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 from support.killing import Victim
+from support.known_facts import assert_as_from_scratch
 from support.trouble import checked, finish
 
 from core.database import transaction
 from demo.soak import Soak
 from integration.models import Portal
-from segments import audience
+from segments import audience, pipeline
 from segments.conditions import definitions
 from segments.conditions.catalog import scope_of
 from segments.members import membership, saving, upkeep
@@ -108,6 +109,9 @@ def keep(world):
     while upkeep.keep_up(world.runtime, world.portal_id):
         pass
     assert world.portal_id not in upkeep.behind(world.runtime)
+    with world.runtime.sessions() as session:  # rolled back
+        if not pipeline.behind(world.runtime):
+            assert_as_from_scratch(session, world.portal_id)
 
 
 def stored(world):

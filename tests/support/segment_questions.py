@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 from support.segment_portal import TODAY, WORDS
 
 from segments.conditions import definitions
+from segments.conditions import relations as catalogue
 from segments.conditions.card_fields import CARD
 from segments.conditions.operators import OPERATORS, Type
-from segments.conditions.relations import RELATIONS
 from segments.rules.tree import Kind, Measure
+
+RELATIONS = {
+    key: catalogue.RELATIONS[key]
+    for key in (
+        "deals", "leads", "activities", "stage_moves", "products", "addresses", "recurring_deals",
+    )
+}  # fmt: skip
+"""Those of segments themselves: what other packages join is tried beside them."""
 
 UNITS = ("day", "week", "month", "quarter", "year")
 _DATES = [(TODAY - timedelta(days=days)).isoformat() for days in (-3, 0, 1, 30, 365, 800)]
@@ -53,6 +61,18 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "choices": _some(_CHOICES),
     "count": st.integers(1, 3),
 }
+
+
+_SAMPLES = {
+    "text": "а", "texts": ["а"], "pattern": "^а", "number": 1, "numbers": [1, 2], "day": _DATES[0],
+    "days": [_DATES[1], _DATES[0]], "period": {"n": 1, "unit": "day"}, "unit": "day", "months": [1],
+    "weekdays": [1], "choices": ["1"], "count": 1,
+}  # fmt: skip
+
+
+def every_value(shape: str) -> Any:
+    """Some value of the shape, always the same."""
+    return _SAMPLES.get(shape)
 
 
 def _conditions(fields: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:

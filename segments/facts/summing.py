@@ -1,0 +1,220 @@
+"""The mirror → the facts of cards: selects of their addresses, deals and sales, of all cards or of some.
+
+The deals are those that conditions ask for (`related_rows.deals_of`), so that facts and mirror can't differ in whose they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from integration.mirror import Address
+from segments.card_facts import CardFacts
+from segments.conditions.card_fields import LATEST_SALES, Card
+from segments.conditions.catalog import Scope
+from segments.conditions.known import BITS, REACHED_BY, STATES, VALID
+from segments.conditions.operators import Expression
+from segments.conditions.related_rows import Rows, deals_of
+from segments.rules.tree import CLIENTS, Kind
+from segments.worth import sales
+
+_ADDRESSED = {"email": "emails", "phone": "phones", "messenger": "messengers"}
+_EARLIEST: Expression = sa.literal_column("'-9223372036854775808'::bigint")
+_MICROSECONDS = 1_000_000
+_NULLABLE = ("last_state", "days_after_lost", "check_change")
+
+
+def of_cards(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
+    """The rows of `card_facts`, without deals of their addresses' other cards: those are told by `shared`."""
+    card = Card(kind, scope)
+    source: Any = card.row
+    columns: dict[str, Any] = {}
+    for rows in _sums(scope, kind, shared):
+        source = sa.outerjoin(source, rows, rows.c.card_id == card.id)
+        columns |= {column.name: column for column in rows.c if column.name != "card_id"}
+    for name in _ADDRESSED.values():
+        columns[name] = _or_zero(columns[f"all_{name}"]) - _or_zero(columns[f"shared_{name}"])
+    key = {
+        "portal_id": sa.literal(scope.portal_id, sa.Integer),
+        "kind": sa.literal(kind.value, sa.Text),
+        "card_id": card.id,
+    }
+    listed = [
+        key.get(column.name, _filled(columns, column)).label(column.name)
+        for column in CardFacts.__table__.columns
+    ]
+    return sa.select(*listed).select_from(source).where(*card.alive())
+
+
+def shared_addresses(scope: Scope) -> sa.Select[Any]:
+    """The rows of `shared_addresses`: addresses that several cards of a side have, for each of them."""
+    one = aliased(Address)
+    side = one.entity == Kind.LEAD.value
+    alike = (
+        sa.select(one.kind, one.normalised, side.label("of_leads"), one.entity, one.entity_id)
+        .where(*reached(one, scope))
+        .distinct()
+        .subquery("alike")
+    )
+    number = sa.func.count().over(partition_by=(alike.c.kind, alike.c.normalised, alike.c.of_leads))
+    held = sa.select(*alike.c, number.label("number")).subquery("held")
+    return sa.select(
+        sa.literal(scope.portal_id, sa.Integer).label("portal_id"),
+        *(held.c[name] for name in ("kind", "normalised", "entity", "entity_id")),
+    ).where(held.c.number > 1)
+
+
+def reached(address: Any, scope: Scope) -> tuple[Expression, ...]:
+    """Of `addresses`, or an alias of it: those that are counted."""
+    return (
+        address.portal_id == scope.portal_id,
+        address.kind.in_(REACHED_BY),
+        address.normalised.is_not(None),
+    )
+
+
+def _filled(columns: dict[str, Any], column: Any) -> Any:
+    found = columns.get(column.name, sa.cast(sa.null(), column.type))
+    return found if column.name in _NULLABLE else _or_zero(found)
+
+
+def _or_zero(value: Any) -> Any:
+    return sa.func.coalesce(value, 0)
+
+
+def _sums(scope: Scope, kind: Kind, shared: Any) -> Iterable[Any]:
+    yield _of_addresses(scope, kind).subquery("addressed")
+    yield _of_shared(scope, kind, shared).subquery("shared")
+    yield _of_deals(scope, kind).subquery("dealt")
+    yield _returned(scope, kind).subquery("returned")
+    if kind in CLIENTS:
+        yield _checks(scope, kind).subquery("checked")
+
+
+def _of_addresses(scope: Scope, kind: Kind) -> sa.Select[Any]:
+    address = aliased(Address)
+    bit: Expression = sa.case(BITS, value=address.kind, else_=0)
+    valid = sa.case((address.normalised.is_not(None), bit), else_=0)
+    mask = sa.func.bit_or(bit.op("|")(valid.op("<<")(sa.literal_column(str(VALID)))))
+    return (
+        sa.select(
+            address.entity_id.label("card_id"),
+            mask.label("reached_by"),
+            *(
+                sa.func.count(address.normalised.distinct())
+                .filter(address.kind == each)
+                .label(f"all_{name}")
+                for each, name in _ADDRESSED.items()
+            ),
+        )
+        .where(
+            address.portal_id == scope.portal_id,
+            address.entity == kind.value,
+            *scope.among(address.entity_id),
+        )
+        .group_by(address.entity_id)
+    )
+
+
+def _of_shared(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
+    row = shared.c
+    return (
+        sa.select(
+            row.entity_id.label("card_id"),
+            sa.func.count().label("shared"),
+            *(
+                sa.func.count().filter(row.kind == each).label(f"shared_{name}")
+                for each, name in _ADDRESSED.items()
+            ),
+        )
+        .where(
+            row.portal_id == scope.portal_id, row.entity == kind.value, *scope.among(row.entity_id)
+        )
+        .group_by(row.entity_id)
+    )
+
+
+def _deals(scope: Scope, kind: Kind) -> tuple[Rows, tuple[Expression, ...]]:
+    rows = deals_of(kind, scope)
+    return rows, (*rows.where, *scope.among(rows.card_id))
+
+
+def _of_deals(scope: Scope, kind: Kind) -> sa.Select[Any]:
+    rows, where = _deals(scope, kind)
+    deal, state = rows.row, rows.row.stage_semantic
+    pipelines = scope.rule.pipelines
+    counts = sa.true() if pipelines is None else deal.pipeline_id.in_(pipelines)
+    codes = {each: place for place, each in enumerate(STATES, 1)}
+    created = sa.cast(sa.extract("epoch", deal.created_at) * _MICROSECONDS, sa.BigInteger)
+    # The greatest of such arrays is found in one pass; to put all deals in order takes twice as long.
+    place = sa.func.array_position(
+        sa.literal(list(codes), sa.ARRAY(sa.Text)), sa.cast(state, sa.Text), type_=sa.BigInteger
+    )
+    latest = sa.func.max(
+        sa.dialects.postgresql.array(
+            [sa.func.coalesce(created, _EARLIEST), deal.bitrix_id, _or_zero(place)],
+            type_=sa.BigInteger,
+        ),
+        type_=sa.ARRAY(sa.BigInteger),
+    )[3]
+    last = sa.case({number: each for each, number in codes.items()}, value=latest)
+    columns: list[Any] = [
+        rows.card_id.label("card_id"),
+        sa.func.count().label("deals"),
+        *(sa.func.count().filter(state == each).label(name) for each, name in STATES.items()),
+        *(
+            sa.func.count().filter(state == each, counts).label(f"counted_{name}")
+            for each, name in STATES.items()
+        ),
+        last.label("last_state"),
+    ]
+    return sa.select(*columns).select_from(rows.source).where(*where).group_by(rows.card_id)
+
+
+def _checks(scope: Scope, kind: Kind) -> sa.Select[Any]:
+    """The field `check_change`: the mean of the latest sales over that of the earlier ones."""
+    rows, where = _deals(scope, kind)
+    deal = rows.row
+    newest_first = (sales.sold_on(scope.rule, deal).desc(), deal.bitrix_id.desc())
+    place = sa.func.row_number().over(partition_by=rows.card_id, order_by=newest_first)
+    sold = (
+        sa.select(rows.card_id.label("card_id"), deal.base_amount, place.label("place"))
+        .select_from(rows.source)
+        .where(*where, sales.is_sale(scope.rule, deal), deal.base_amount > sa.literal_column("0"))
+        .subquery("sold")
+    )
+    latest = sa.func.avg(sold.c.base_amount).filter(sold.c.place <= LATEST_SALES)
+    earlier = sa.func.avg(sold.c.base_amount).filter(sold.c.place > LATEST_SALES)
+    return sa.select(sold.c.card_id, (latest / earlier).label("check_change")).group_by(
+        sold.c.card_id
+    )
+
+
+def _returned(scope: Scope, kind: Kind) -> sa.Select[Any]:
+    """The smallest `days_after_lost`: from the latest lost deal closed on an earlier day to a sale."""
+    rows, where = _deals(scope, kind)
+    deal = rows.row
+    sold = sales.is_sale(scope.rule, deal)
+    lost = deal.stage_semantic == "F"
+    event = (
+        sa.select(
+            rows.card_id.label("card_id"),
+            sa.case((sold, sales.sold_on(scope.rule, deal))).label("sold_on"),
+            sa.case((lost, deal.closed_on)).label("lost_on"),
+        )
+        .select_from(rows.source)
+        .where(*where, sa.or_(sold, lost))
+        .subquery("event")
+    )
+    earlier = sa.func.max(event.c.lost_on).over(
+        partition_by=event.c.card_id,
+        order_by=sa.func.coalesce(event.c.sold_on, event.c.lost_on),
+        groups=(None, -1),
+    )
+    days = sa.select(event.c.card_id, (event.c.sold_on - earlier).label("days")).subquery("days")
+    return sa.select(days.c.card_id, sa.func.min(days.c.days).label("days_after_lost")).group_by(
+        days.c.card_id
+    )
