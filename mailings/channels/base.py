@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Protocol
+from enum import Enum, StrEnum, auto
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 Gate = Callable[[], bool]
 """Asked once, right before the word that makes the provider take the message. False: don't say it."""
+
+
+class Need(Enum):
+    """What a message on its way waits for, where one thread carries many of them."""
+
+    OPEN = auto()  # an open connection: it is sent in, or the error thrown in
+    READ = auto()  # the connection has something to be read
+    WRITE = auto()  # it takes more bytes
+    GATE = auto()  # the gate: its answer is sent in
+
+
+Steps = Generator[Need, Any, T]
+"""A way that stops wherever it would have to wait, and goes on when it is told to."""
 
 
 class Outcome(StrEnum):
@@ -70,3 +86,21 @@ class Link(Protocol):
 
     def close(self) -> None:
         """End it; never raises."""
+
+
+class SteppedLink(Link, Protocol):
+    """A link of which one thread carries many: it waits for nothing by itself."""
+
+    def steps(self, message: Message, following: Callable[[], Message | None]) -> Steps[SendResult]:
+        """One try. `following`: the message that is given next, if it is known yet."""
+
+    def open(self) -> object:
+        """What OPEN asks for; blocks, and raises what has to be thrown in."""
+
+    @property
+    def socket(self) -> socket.socket | None:
+        """What READ and WRITE are about."""
+
+    @property
+    def patience(self) -> float:
+        """How many seconds they may take; then a TimeoutError is thrown in."""

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
+from select import POLLIN, POLLOUT, poll
+from socket import socket
+from typing import cast
 
 from core.errors import ForbiddenAddress
-from mailings.channels.base import Gate, Message, Outcome, SendResult
-from mailings.channels.smtp import Access, AnswerLost, GateSMTP, NotOffered
+from mailings.channels.base import Gate, Message, Need, Outcome, SendResult, Steps
+from mailings.channels.smtp import (
+    CONNECT_SECONDS,
+    Access,
+    AnswerLost,
+    Following,
+    GateSMTP,
+    NotOffered,
+)
 from mailings.rules.replies import Kind, judge
 
 LETTERS_PER_CONNECTION = 500
@@ -17,9 +27,11 @@ _ADDRESS = re.compile(
 )
 _QUEUED = re.compile(r"queued(?:\s+as)?[\s:]+([\w.-]{3,80})|(?:\bid=)([\w.-]{3,80})", re.IGNORECASE)
 
+_OF_CONNECTION = (OSError, smtplib.SMTPException, ForbiddenAddress)
+
 
 class EmailLink:
-    """A way to one mail server, used by one thread at a time."""
+    """A way to one mail server, with one letter on it at a time."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -28,21 +40,48 @@ class EmailLink:
 
     @property
     def usable(self) -> bool:
-        """Whether the connection can take another letter; `send` opens a new one if not."""
+        """Whether the connection can take another letter; the next one opens a new one if not."""
         return (
             self._smtp is not None
             and self._smtp.sock is not None
             and self._carried < LETTERS_PER_CONNECTION
         )
 
-    def send(self, message: Message, gate: Gate) -> SendResult:
-        """One try. A connection the server has let go of meanwhile is replaced once."""
-        if not (_ADDRESS.fullmatch(message.address) and _ADDRESS.fullmatch(message.sender)):
+    @property
+    def socket(self) -> socket | None:
+        """What READ and WRITE are about."""
+        return self._smtp.sock if self._smtp is not None else None
+
+    @property
+    def patience(self) -> float:
+        """How many seconds READ and WRITE may take now; a TimeoutError thrown in says that they took longer."""
+        return self._smtp.patience if self._smtp is not None else CONNECT_SECONDS
+
+    def open(self) -> GateSMTP:
+        """What OPEN asks for; blocks, and raises what has to be thrown in."""
+        return GateSMTP(self._access)
+
+    def send(self, message: Message, gate: Gate, following: Following = lambda: None) -> SendResult:
+        """One try by the thread that asks for it, see `steps`."""
+        steps = self.steps(message, following)
+        try:
+            need = next(steps)
+            while True:
+                need = self._step(steps, need, gate)
+        except StopIteration as end:
+            return cast(SendResult, end.value)
+
+    def steps(self, message: Message, following: Following = lambda: None) -> Steps[SendResult]:
+        """One try. A connection the server has let go of meanwhile is replaced once.
+
+        `following`: the letter that is given to `steps` next, asked for when it can be announced already.
+        """
+        if not _writable(message):
             return SendResult(Outcome.FAILED, text="the address can't be written in SMTP")
         used = self.usable
-        result = self._try(message, gate)
+        result = yield from self._try(message, following)
         if used and result.outcome is Outcome.NOT_TRIED:
-            result = self._try(message, gate)
+            result = yield from self._try(message, following)
         return result
 
     def close(self) -> None:
@@ -51,11 +90,35 @@ class EmailLink:
             self._smtp.leave()
         self._smtp = None
 
-    def _try(self, message: Message, gate: Gate) -> SendResult:
-        """The gate is only ever reached on a connection that carried the whole letter, so at most once."""
+    def _step(self, steps: Steps[SendResult], need: Need, gate: Gate) -> Need:
+        """Wait here and now for what is needed."""
+        if need is Need.GATE:
+            return steps.send(gate())
         try:
-            smtp = self._connected()
-            answer = smtp.send_gated(message.sender, message.address, message.raw, gate)
+            if need is Need.OPEN:
+                return steps.send(self.open())
+            self._wait(POLLIN if need is Need.READ else POLLOUT)
+        except _OF_CONNECTION as error:
+            return steps.throw(error)
+        return steps.send(None)
+
+    def _wait(self, event: int) -> None:
+        waiting = poll()
+        if self.socket is not None:
+            waiting.register(self.socket, event)
+        if not waiting.poll(self.patience * 1000):
+            raise TimeoutError("the server says nothing")
+
+    def _try(self, message: Message, following: Following) -> Steps[SendResult]:
+        """The gate is only ever reached on a connection that carried the whole letter, so at most once."""
+
+        def ahead() -> Message | None:
+            letter = following() if self._carried + 1 < LETTERS_PER_CONNECTION else None
+            return letter if letter is not None and _writable(letter) else None
+
+        try:
+            smtp = yield from self._connected()
+            answer = yield from smtp.carry(message, ahead)
         except AnswerLost as error:
             self._smtp = None
             return SendResult(Outcome.UNKNOWN, text=f"no answer after the letter: {error}")
@@ -65,18 +128,19 @@ class EmailLink:
             return self._broken(str(error))
         except smtplib.SMTPResponseException as error:
             return self._broken(f"{error.smtp_code} {_words(error.smtp_error)}", error.smtp_code)
-        except (OSError, smtplib.SMTPException, ForbiddenAddress) as error:
+        except _OF_CONNECTION as error:
             return self._broken(reason_of(error))
         if answer.refused:
             self._smtp = None
             return SendResult(Outcome.REFUSED_AT_GATE)
         return self._understood(answer.code, answer.text, after_dot=answer.after_dot)
 
-    def _connected(self) -> GateSMTP:
+    def _connected(self) -> Steps[GateSMTP]:
         if self._smtp is not None and not self.usable:
             self.close()
         if self._smtp is None:
-            self._smtp, self._carried = GateSMTP(self._access), 0
+            self._smtp = yield Need.OPEN
+            self._carried = 0
         return self._smtp
 
     def _understood(self, code: int, text: str, *, after_dot: bool) -> SendResult:
@@ -112,6 +176,10 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not valid: {error.verify_message}"
     return f"{type(error).__name__}: {error}"[:300]
+
+
+def _writable(message: Message) -> bool:
+    return bool(_ADDRESS.fullmatch(message.address) and _ADDRESS.fullmatch(message.sender))
 
 
 def _words(raw: bytes | str) -> str:

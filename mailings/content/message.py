@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import sha256
+from struct import Struct
 from typing import Any
 
 import idna
@@ -29,6 +32,7 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*")
 _PLAIN = re.compile(r"[A-Za-z0-9 !'*+/,.:;()&%#?_-]*")
 _BODY_LINE = 76
+_BODY = Struct(f"{_BODY_LINE}s")
 _SHORT = 60
 _END = "</body></html>"
 
@@ -130,7 +134,7 @@ class Envelope:
 
     def _bytes(self, address: str, subject: str, headers: list[str], text: str, html: str) -> bytes:
         head = [
-            f"Date: {format_datetime(utcnow())}",
+            f"Date: {_date(utcnow().replace(microsecond=0))}",
             f"To: {address}",
             f"Subject: {encoded(subject)}",
             *headers,
@@ -178,6 +182,11 @@ def _domain(domain: str) -> str:
     return found.lower()
 
 
+@lru_cache(maxsize=2)
+def _date(second: datetime) -> str:
+    return format_datetime(second)
+
+
 def _line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())
 
@@ -191,5 +200,10 @@ def _part(boundary: str, kind: str) -> bytes:
 
 def _base64(text: str) -> bytes:
     whole = b64encode(text.encode())
-    lines = [whole[start : start + _BODY_LINE] for start in range(0, len(whole), _BODY_LINE)]
-    return b"\r\n".join((*lines, b""))
+    full = len(whole) - len(whole) % _BODY_LINE
+    lines = [line for (line,) in _BODY.iter_unpack(memoryview(whole)[:full])]
+    return (
+        b"\r\n".join((*lines, whole[full:], b""))
+        if full < len(whole)
+        else b"\r\n".join((*lines, b""))
+    )

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import struct
 from enum import IntEnum
+from functools import lru_cache
 
 _MAC = 16
 _SHORT_MAC = 8
@@ -26,6 +27,7 @@ class Purpose(IntEnum):
     OPEN = 3
     RETURN = 4  # the address returned letters go to
     MESSAGE = 5  # the identity of a letter
+    MARK = 6  # whom a link of a letter was followed by, as the site hands it on
 
 
 class BadToken(Exception):
@@ -73,8 +75,12 @@ def read_label(key: str, purpose: Purpose, found: str) -> tuple[int, int]:
 
 
 def _mac(key: str, purpose: Purpose, numbers: bytes, size: int) -> bytes:
-    secret = hashlib.sha256(b"mailings.token." + bytes([purpose]) + key.encode()).digest()
-    return hmac.digest(secret, numbers, "sha256")[:size]
+    return hmac.digest(_secret(key, purpose), numbers, "sha256")[:size]
+
+
+@lru_cache(maxsize=32)
+def _secret(key: str, purpose: Purpose) -> bytes:
+    return hashlib.sha256(b"mailings.token." + bytes([purpose]) + key.encode()).digest()
 
 
 def _text(raw: bytes) -> str:

@@ -13,7 +13,7 @@ from core.database import SessionFactory, transaction
 from mailings.channels.base import Outcome, SendResult
 from mailings.rules import domains, replies
 from mailings.sending import pacing, troubles
-from mailings.sending.crew import Done
+from mailings.sending.crew import UNWRITABLE, Done
 from mailings.sending.outcomes import Ended
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,18 @@ class Aftermath:
     def known_failing(self, server: ServerKey) -> None:
         """The database says so."""
         self._failing.add(server)
+
+    def none(self, done: Done) -> bool:
+        """Whether it only has to be counted, which is done then: a letter was taken, as so many before it."""
+        task, result = done.task, done.result
+        server = (task.row.portal_id, task.server_id)
+        key = task.mailing.key
+        if result.outcome is not Outcome.SENT or server in self._failing or key in self._unwritable:
+            return False
+        self._count(server, task.row.group_key or "")
+        with self._lock:
+            self._blame[key].add(False)
+        return True
 
     def of(self, done: Done) -> bool:
         """Draw the conclusions; False: the server should be left alone for a while."""
@@ -78,9 +90,7 @@ class Aftermath:
 
     def _pace(self, server: ServerKey, group: str, result: SendResult) -> None:
         """Count, slow down when asked to, and forget failures when the server is itself again."""
-        with self._lock:
-            self._meters[(*server, "")].count()
-            self._meters[(*server, group)].count()
+        self._count(server, group)
         if result.slow_down:
             about = group if group and domains.named(group, result.text) else ""
             seen = self._meters[(*server, about)].per_minute()
@@ -91,16 +101,17 @@ class Aftermath:
             with transaction(self._sessions) as session:
                 troubles.answered(session, *server)
 
+    def _count(self, server: ServerKey, group: str) -> None:
+        with self._lock:
+            self._meters[(*server, "")].count()
+            self._meters[(*server, group)].count()
+
     def _blamed(self, mailing: tuple[int, int], result: SendResult) -> None:
         with self._lock:
             enough = self._blame[mailing].add(result.ours)
         if enough:
             with transaction(self._sessions) as session:
                 troubles.distrusted(session, *mailing, replies.blamed(result.text))
-
-
-UNWRITABLE = "letter"
-"""The status of a delivery whose message could not be written."""
 
 
 def ended(done: Done) -> Ended:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from mailings.channels.base import Link, Outcome, SendResult
+from mailings.channels.base import Link, Message, Outcome, SendResult
 from mailings.sending.claiming import Claimed
 from mailings.sending.composing import CANT_BE_WRITTEN, Composer
 from mailings.sending.keeper import Keeper, Request
 from mailings.sending.running import Running
 
 log = logging.getLogger(__name__)
+
+UNWRITABLE = "letter"
+"""The status of a delivery whose message could not be written."""
 
 IDLE_SECONDS = 10.0
 """A thread without work for so long leaves the server."""
@@ -42,6 +45,18 @@ class Done:
     broken: bool = False
 
 
+def composed(task: Task) -> Message | Done:
+    """Its message; if there can be none, what becomes of it."""
+    try:
+        return task.composer.message(task.row, task.facts)
+    except CANT_BE_WRITTEN as error:
+        text = f"{type(error).__name__}: {error}"
+        return Done(task, SendResult(Outcome.FAILED, status=UNWRITABLE, text=text))
+    except Exception:
+        log.exception("letter not put together", extra={"mailing": task.mailing.id})
+        return Done(task, SendResult(Outcome.NOT_TRIED), broken=True)
+
+
 class Crew:
     """At most `size` threads and the tasks they take from. `made_for`: the version of the server it talks to."""
 
@@ -57,6 +72,7 @@ class Crew:
         self._open, self._keeper, self._report, self._hungry = open_link, keeper, report, hungry
         self._inbox: SimpleQueue[Task | None] = SimpleQueue()
         self._threads: set[threading.Thread] = set()
+        self._going: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._stopping = False
 
@@ -65,6 +81,11 @@ class Crew:
         """How many more tasks are welcome: enough for every thread to go on while the next are fetched."""
         waiting = self._inbox.qsize()
         return 0 if waiting > self.size else 2 * self.size - waiting
+
+    @property
+    def hands(self) -> int:
+        """How many threads there are, each with a connection of its own."""
+        return len(self._threads)
 
     @property
     def idle(self) -> bool:
@@ -121,10 +142,11 @@ class Crew:
             link.close()
             with self._lock:
                 self._threads.discard(threading.current_thread())
+                self._going.discard(threading.current_thread())
 
     def _next(self) -> Task | None:
         """The next task; None: it is time to go, and the thread is not counted any more."""
-        while not self._stopping:
+        while not self._stopping and not self._too_many():
             try:
                 task = self._inbox.get(timeout=IDLE_SECONDS)
             except Empty:
@@ -137,6 +159,14 @@ class Crew:
                     return None
         return None
 
+    def _too_many(self) -> bool:
+        """Whether this thread is to go, as the crew has become smaller."""
+        with self._lock:
+            surplus = len(self._threads) - len(self._going) > self.size
+            if surplus:
+                self._going.add(threading.current_thread())
+            return surplus
+
     def _carried(self, link: Link, task: Task) -> Done:
         request: Request | None = None
 
@@ -145,14 +175,9 @@ class Crew:
             request = self._keeper.ask(task.row, task.mailing)
             return request.passed and request.in_time
 
-        try:
-            message = task.composer.message(task.row, task.facts)
-        except CANT_BE_WRITTEN as error:
-            text = f"{type(error).__name__}: {error}"
-            return Done(task, SendResult(Outcome.FAILED, status="letter", text=text))
-        except Exception:
-            log.exception("letter not put together", extra={"mailing": task.mailing.id})
-            return Done(task, SendResult(Outcome.NOT_TRIED), broken=True)
+        message = composed(task)
+        if isinstance(message, Done):
+            return message
         try:
             result = link.send(message, gate)
         except Exception:

@@ -6,7 +6,10 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,7 +17,8 @@ from sqlalchemy.orm import Session
 from core.clock import utcnow
 from core.database import transaction
 from core.runtime import Runtime
-from mailings.channels.base import Outcome
+from core.witness import Witness
+from mailings.channels.base import Outcome, SteppedLink
 from mailings.channels.registry import CHANNELS, Way
 from mailings.models import Mailing, MailServer
 from mailings.rules import hours
@@ -25,13 +29,15 @@ from mailings.sending.composing import Composer, Composing
 from mailings.sending.crew import Crew, Done, Task
 from mailings.sending.holdings import Holdings
 from mailings.sending.keeper import Keeper
+from mailings.sending.lines import Lines
 from mailings.sending.reasons import Pause
 from mailings.sending.running import Running
+from mailings.sending.seats import Seats, ServerKey, Want
 
 log = logging.getLogger(__name__)
 
-MOST_THREADS = 200
-_LOOK_SECONDS = 0.4
+MOST_CONNECTIONS = 200
+_LOOK_SECONDS, _BUSY_LOOK_SECONDS = 0.4, 1.0
 _LEFT_ALONE_SECONDS = 1.0  # until the next look sees that the server rests
 _BROKEN_SECONDS = 30.0
 _PLAIN_CREW = 2  # threads of a channel that has no server of its own
@@ -43,15 +49,17 @@ Waiting = tuple[Running, MailServer | None]
 class Desk:
     """One per process. `serve` is called by its main thread, `_report` by the threads of the crews."""
 
-    def __init__(self, runtime: Runtime, composing: Composing) -> None:
+    def __init__(self, runtime: Runtime, composing: Composing, witness: Witness) -> None:
         self.hungry = threading.Event()
         self.ended = threading.Event()
         self.holdings = Holdings()
-        self._runtime, self._composing = runtime, composing
+        self._runtime, self._composing, self._witness = runtime, composing, witness
         self._keeper = Keeper(runtime.sessions, lambda ended: self.holdings.drop([ended.row]))
         self._aftermath = aftermath.Aftermath(runtime.sessions)
-        self._crews: dict[WayKey, Crew] = {}
-        self._leaving: list[Crew] = []
+        self._clerk = ThreadPoolExecutor(1, "clerk")
+        self._crews: dict[WayKey, Crew | Lines] = {}
+        self._leaving: list[tuple[WayKey, Crew | Lines]] = []
+        self._seats, self._granted = Seats(), dict[ServerKey, int]()
         self._composers: dict[tuple[object, ...], Composer] = {}
         self._waiting: dict[WayKey, list[Waiting]] = {}
         self._looked_at = 0.0
@@ -65,11 +73,13 @@ class Desk:
 
     def serve(self) -> None:
         """Give every crew that wants it something to do."""
-        if time.monotonic() >= self._looked_at + _LOOK_SECONDS:
+        every = _BUSY_LOOK_SECONDS if self._waiting else _LOOK_SECONDS
+        if time.monotonic() >= self._looked_at + every:
             self._looked_at = time.monotonic()
             self._waiting = self._look()
             self._dismiss()
-        share = max(1, MOST_THREADS // max(1, len(self._waiting)))
+            self._share_seats()
+        share = max(1, MOST_CONNECTIONS // max(1, len(self._waiting)))
         for key, waiting in self._waiting.items():
             if self._left_alone.get((key[0], key[2]), 0.0) > time.monotonic():
                 continue
@@ -84,6 +94,7 @@ class Desk:
     def _serve_way(self, key: WayKey, waiting: list[Waiting], share: int) -> None:
         crew = self._crew(key, waiting[0][1], share)
         wanted = crew.wanted
+        crew.add(())
         for mailing, server in sorted(waiting, key=self._turn_of):
             if wanted < 1:
                 break
@@ -93,12 +104,15 @@ class Desk:
 
     def close(self) -> None:
         """Claim no more, let every message that is under way end, give the rest back."""
-        crews = [*self._crews.values(), *self._leaving]
+        crews = [*self._crews.values(), *(crew for _, crew in self._leaving)]
         left = [task for crew in crews for task in crew.leave()]
         left += [task for crew in crews for task in crew.join()]
+        self._clerk.shutdown()
         self._keeper.close()
         try:
             self._hand_back(left)
+            with transaction(self._runtime.sessions) as session:
+                self._seats.leave(session)
         except sa.exc.SQLAlchemyError:
             log.exception("claims not given back: their leases will run out")
         self.ended.set()
@@ -133,30 +147,57 @@ class Desk:
         """Forget crews without work; their threads have left."""
         for key in [k for k, crew in self._crews.items() if crew.idle and k not in self._waiting]:
             del self._crews[key]
-        self._leaving = [crew for crew in self._leaving if not crew.idle]
+        self._leaving = [(key, crew) for key, crew in self._leaving if not crew.idle]
 
-    def _crew(self, key: WayKey, server: MailServer | None, share: int) -> Crew:
-        """The crew of a way; all of them share the threads of the process."""
+    def _share_seats(self) -> None:
+        """Agree with the other processes on who has how many connections to each server."""
+        held: Counter[ServerKey] = Counter()
+        for (portal_id, _, server_id), crew in [*self._crews.items(), *self._leaving]:
+            if server_id:
+                held[portal_id, server_id] += crew.hands
+        wants = {key: Want(0, number, working=False) for key, number in held.items() if number}
+        for (portal_id, _, server_id), waiting in self._waiting.items():
+            if server := waiting[0][1]:
+                key = (portal_id, server_id)
+                wants[key] = Want(server.connections, held[key])
+        if wants or self._granted:
+            with transaction(self._runtime.sessions) as session:
+                granted = self._seats.share_out(session, wants)
+            self._granted = self._granted if granted is None else granted
+
+    def _crew(self, key: WayKey, server: MailServer | None, share: int) -> Crew | Lines:
+        """The crew of a way; all of them share the connections of the process."""
         portal_id, channel, _ = key
         crew = self._crews.get(key)
         if crew is None or crew.made_for != (server.changed_at if server else None):
             if crew is not None:  # the server was changed: the next messages go the new way
                 self._hand_back(crew.leave())
-                self._leaving.append(crew)
-            runtime = self._runtime
-            access = servers.access(runtime.settings, runtime.vault, server) if server else None
-            way = Way(runtime, portal_id, access)
-            crew = Crew(lambda: CHANNELS[channel](way), self._keeper, self._report, self.hungry)
-            crew.made_for = server.changed_at if server else None
-            self._crews[key] = crew
-        crew.size = min(server.connections if server else _PLAIN_CREW, share)
+                self._leaving.append((key, crew))
+            crew = self._crews[key] = self._hired(portal_id, channel, server)
+        granted = self._granted.get((portal_id, server.id), 0) if server else _PLAIN_CREW
+        crew.size = min(granted, share)
+        if not crew.size:  # others have the connections: they may have the letters too
+            self._hand_back(crew.drain())
         return crew
+
+    def _hired(self, portal_id: int, channel: str, server: MailServer | None) -> Crew | Lines:
+        runtime = self._runtime
+        access = servers.access(runtime.settings, runtime.vault, server) if server else None
+        link = partial(CHANNELS[channel], Way(runtime, portal_id, access))
+        if server is None:
+            return Crew(link, self._keeper, self._report, self.hungry)
+        stepped = cast(Callable[[], SteppedLink], link)
+        lines = Lines(stepped, self._keeper, self._report, self.hungry)
+        lines.made_for = server.changed_at
+        return lines
 
     def _fetch(self, mailing: Running, server: MailServer | None, wanted: int) -> list[Task]:
         """Claim, and read what the messages will say."""
         self._turn += 1
         self._served[mailing.key] = self._turn
         with transaction(self._runtime.sessions) as session:
+            if not self._witness.vouches(session):
+                return []
             rows = claiming.claim(session, mailing, server, wanted, utcnow())
         if not rows:
             return []
@@ -181,7 +222,7 @@ class Desk:
         """Kept for as long as the mailing and its server stay as they are."""
         key = (*mailing.key, server.id if server else 0, server.changed_at if server else None)
         if key not in self._composers:
-            if len(self._composers) >= MOST_THREADS:
+            if len(self._composers) >= MOST_CONNECTIONS:
                 self._composers.clear()
             row = session.get_one(Mailing, mailing.key)
             self._composers[key] = self._composing(self._runtime, row, server)
@@ -190,18 +231,36 @@ class Desk:
     def _report(self, done: Done) -> None:
         """An outcome is written down by the keeper; what it says about the server may empty the crew's hands."""
         self._keeper.tell(aftermath.ended(done))
+        if not self._aftermath.none(done):
+            self._clerk.submit(self._act_upon, done)
+
+    def _act_upon(self, done: Done) -> None:
         try:
             if not self._aftermath.of(done):
                 self._leave_alone(done.task)
             if done.result.outcome is Outcome.NOT_TRIED:
                 self._uncount(done.task.mailing, [done.task.row])
-        except sa.exc.SQLAlchemyError:
+            elif done.result.outcome is Outcome.REFUSED_AT_GATE:
+                self._look_again(done.task)
+        except Exception:  # it is written down already; the clerk's thread has others to see to
             log.exception("outcome not acted upon")
 
     def _leave_alone(self, task: Task) -> None:
-        portal_id = task.row.portal_id
-        self._left_alone[portal_id, task.server_id] = time.monotonic() + _LEFT_ALONE_SECONDS
-        crew = self._crews.get((portal_id, task.row.channel, task.server_id))
+        self._left_alone[task.row.portal_id, task.server_id] = (
+            time.monotonic() + _LEFT_ALONE_SECONDS
+        )
+        self._empty(task)
+
+    def _look_again(self, task: Task) -> None:
+        """Was it the mailing's end, then carrying the rest of what is claimed to the gate is in vain."""
+        with transaction(self._runtime.sessions) as session:
+            if running.still(session, *task.mailing.key):
+                return
+        self._looked_at = 0.0
+        self._empty(task)
+
+    def _empty(self, task: Task) -> None:
+        crew = self._crews.get((task.row.portal_id, task.row.channel, task.server_id))
         if crew is not None:
             self._hand_back(crew.drain())
 

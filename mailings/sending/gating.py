@@ -9,9 +9,10 @@ has seen it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from mailings.planning import eligibility
 from mailings.planning.eligibility import Terms
 from mailings.rules.states import DeliveryState, MailingState
 from mailings.sending.claiming import LEASE, Claimed
-from mailings.sending.prepared import Prepared, as_rows, rows_of
+from mailings.sending.prepared import Prepared, Together, as_rows, given, rows_of
 from mailings.sending.running import Running
 
 WITHDRAWALS = 0x4D47
@@ -30,40 +31,45 @@ WITHDRAWALS = 0x4D47
 
 
 def wait_for_withdrawals(
-    session: Session, portals: Iterable[int], *, alone: Iterable[int] = ()
+    said: Together, portals: Iterable[int], *, alone: Iterable[int] = ()
 ) -> None:
     """Take the lock before anything is read. `alone`: portals in which this transaction will withdraw something itself."""
     alone = set(alone)
     for portal_id in sorted({*portals, *alone}):
-        lock = (
-            sa.func.pg_advisory_xact_lock
-            if portal_id in alone
-            else sa.func.pg_advisory_xact_lock_shared
-        )
-        key = sa.literal(WITHDRAWALS, sa.Integer), sa.literal(portal_id, sa.Integer)
-        session.execute(sa.select(lock(*key)))
+        lock = "pg_advisory_xact_lock" + ("" if portal_id in alone else "_shared")
+        said.say(f"SELECT {lock}({WITHDRAWALS}, %(portal)s)", {"portal": portal_id})
 
 
-def hold_still(session: Session, mailings: Iterable[tuple[int, int]]) -> None:
+def hold_still(said: Together, mailings: Iterable[tuple[int, int]]) -> None:
     """Nobody pauses or cancels these mailings until the end of the transaction."""
     for portal_id, mailing_id in sorted(set(mailings)):
-        session.execute(
-            sa.select(Mailing.id)
-            .where(Mailing.portal_id == portal_id, Mailing.id == mailing_id)
-            .with_for_update(read=True)
-        )
+        _holding().say(said, portal=portal_id, mailing=mailing_id)
 
 
-def let_through(session: Session, mailing: Running, asking: Sequence[Claimed]) -> set[int]:
-    """Ids of those that may be sent; the others are given back or, for good reason, skipped."""
-    passed = _passing(mailing.terms).run(session, rows=_asked(asking))
-    found = {row[0] for row in passed}
-    if len(found) < len(asking):
-        refused = [row for row in asking if row.id not in found]
-        _turning_away(mailing.terms, mailing.plan.queue_when_capped).run(
-            session, rows=_asked(refused)
+@cache
+def _holding() -> Prepared:
+    return Prepared(
+        sa.select(Mailing.id)
+        .where(
+            Mailing.portal_id == given("portal", sa.Integer),
+            Mailing.id == given("mailing", sa.BigInteger),
         )
-    return found
+        .with_for_update(read=True)
+    )
+
+
+def let_through(
+    said: Together, mailing: Running, asking: Sequence[Claimed]
+) -> psycopg.Cursor[tuple[int]]:
+    """Where the ids will be of those that may be sent."""
+    return _passing(mailing.terms).say(said, rows=_asked(asking))
+
+
+def turn_away(session: Session, mailing: Running, refused: Sequence[Claimed]) -> None:
+    """Those that did not pass are given back or, for good reason, skipped."""
+    if refused:
+        turning = _turning_away(mailing.terms, mailing.plan.queue_when_capped)
+        turning.run(session, rows=_asked(refused))
 
 
 @lru_cache(maxsize=256)
@@ -100,7 +106,7 @@ def _turning_away(terms: Terms, queue: bool) -> Prepared:
     asked = rows_of("asked", **_ASKED)
     who = eligibility.of_delivery(terms, Delivery)
     reason = eligibility.skip_reason(terms, who, queue=queue)
-    free = eligibility.free_at(terms, Delivery) if queue else sa.null()
+    free = eligibility.put_off_till(terms, Delivery, queue=queue)
     back = sa.case(
         (reason.is_not(None), DeliveryState.SKIPPED.value), else_=DeliveryState.PENDING.value
     )
@@ -118,11 +124,12 @@ def _turning_away(terms: Terms, queue: bool) -> Prepared:
 
 
 def _ours(terms: Terms, asked: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    """The state is spelt unlike in the index of leases: by that one all that is claimed would be read at each turn."""
     return (
         Delivery.portal_id == terms.portal_id,
         Delivery.id == asked.c.id,
         Delivery.owner == asked.c.owner,
-        Delivery.state == DeliveryState.CLAIMED.value,
+        Delivery.state.concat("") == DeliveryState.CLAIMED.value,
     )
 
 

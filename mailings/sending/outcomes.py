@@ -11,10 +11,13 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
 
+from core.database import id_array
+from mailings import touching
 from mailings.channels.base import Outcome, SendResult
 from mailings.consent.suppressions import suppress
 from mailings.models import Delivery, DeliveryAttempt
@@ -22,7 +25,7 @@ from mailings.rules.consents import Reason
 from mailings.rules.replies import GIVEN_UP_AFTER, SOFT_DAYS, SOFT_NUMBER
 from mailings.rules.states import DeliveryState
 from mailings.sending.claiming import Claimed
-from mailings.sending.prepared import Prepared, as_rows, rows_of
+from mailings.sending.prepared import Prepared, Together, as_rows, given, rows_of, together
 
 HARD, SOFT, OURS, REFUSED, EXPIRED = (
     "no_such_address",
@@ -91,7 +94,9 @@ def write(session: Session, ended: Sequence[Ended]) -> None:
     """Bring the deliveries to their states, keep what servers said, suppress dead addresses."""
     if not ended:
         return
-    rows = _writing().run(session, rows=_incoming(ended))
+    with together(session) as said:
+        written = say(said, ended)
+    rows = written.fetchall()
     attempts = [
         {
             "portal_id": portal_id, "delivery_id": number, "attempt": attempt, "outcome": outcome,
@@ -102,13 +107,32 @@ def write(session: Session, ended: Sequence[Ended]) -> None:
     ]  # fmt: skip
     if attempts:
         session.execute(sa.insert(DeliveryAttempt), attempts)
-    written = {(row[0], row[1]) for row in rows}
-    _suppress(session, [e for e in ended if (e.row.portal_id, e.row.id) in written])
+    known = {(row[0], row[1]) for row in rows}
+    _suppress(session, [e for e in ended if (e.row.portal_id, e.row.id) in known])
+
+
+def say(said: Together, ended: Sequence[Ended]) -> psycopg.Cursor[Any]:
+    """The same along with others, enough for those that are `all_well`."""
+    for portal_id in {each.row.portal_id for each in ended}:
+        ids = id_array(each.row.id for each in ended if each.row.portal_id == portal_id)
+        _noting().say(said, portal=portal_id, ids=ids)
+    return _writing().say(said, rows=_incoming(ended))
+
+
+def all_well(ended: Iterable[Ended]) -> bool:
+    """Whether there is nothing to be kept of them but their states."""
+    return all(each.result.outcome is Outcome.SENT for each in ended)
 
 
 def dead(ended: Iterable[Ended]) -> set[int]:
     """Portals in which `write` will suppress addresses."""
     return {each.row.portal_id for each in ended if each.result.suppress or each.result.soft}
+
+
+@cache
+def _noting() -> Prepared:
+    ids = sa.cast(given("ids", sa.Text()), sa.ARRAY(sa.BigInteger))
+    return Prepared(touching.noting(given("portal", sa.Integer()), sa.any_(ids)))
 
 
 @cache

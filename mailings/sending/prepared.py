@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
@@ -28,6 +30,39 @@ class Prepared:
         """Its rows with these values; none if it returns none."""
         found = session.connection().exec_driver_sql(self._text, {**self._given, **values})
         return list(found) if found.returns_rows else []
+
+    def say(self, together: Together, **values: Any) -> psycopg.Cursor[Any]:
+        """The same among others; where its rows will be."""
+        return together.say(self._text, {**self._given, **values})
+
+
+class Together:
+    """Statements of one transaction that are said one after the other, and answered all at once.
+
+    Each sees what those before it did. The answers are there when the block ends, see `together`.
+    """
+
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self._driver = driver
+
+    def say(self, text: str, values: Mapping[str, Any] | None = None) -> psycopg.Cursor[Any]:
+        """Where its rows will be."""
+        return self._driver.cursor().execute(text, values)
+
+    def commit(self) -> None:
+        """Along with the rest: what is said afterwards is another transaction's."""
+        self._driver.commit()
+
+
+@contextmanager
+def together(session: Session) -> Iterator[Together]:
+    """One round trip for all that is said in this block."""
+    driver: Any = session.connection().connection.dbapi_connection
+    try:
+        with driver.pipeline():
+            yield Together(driver)
+    except psycopg.OperationalError as error:
+        raise sa.exc.OperationalError(None, None, error) from error
 
 
 def given(name: str, kind: Any) -> sa.BindParameter[Any]:

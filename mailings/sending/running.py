@@ -66,6 +66,13 @@ def keys(session: Session) -> list[tuple[int, int]]:
     ]
 
 
+def still(session: Session, portal_id: int, mailing_id: int) -> bool:
+    """Whether the mailing has not been stopped."""
+    running = Mailing.state == MailingState.RUNNING.value
+    of_mailing = Mailing.portal_id == portal_id, Mailing.id == mailing_id
+    return bool(session.scalar(sa.select(running).where(*of_mailing)))
+
+
 def load(session: Session, wanted: Iterable[tuple[int, int]]) -> list[Running]:
     """These mailings, the ones of higher priority first."""
     found = []

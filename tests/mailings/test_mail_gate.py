@@ -19,6 +19,7 @@ from mailings.models import Delivery, DeliveryAttempt, Mailing
 from mailings.sending import claiming, finishing, gating, leases, outcomes, running, troubles
 from mailings.sending.keeper import Keeper
 from mailings.sending.outcomes import Ended
+from mailings.sending.prepared import together
 
 TAKEN = SendResult(Outcome.SENT, 250, "2.0.0", "Ok", provider_id="Q1")
 
@@ -33,7 +34,12 @@ def claimed(outbox, mailing, number=10):
 
 
 def passed(outbox, mailing, rows):
-    return gating.let_through(outbox.session, outbox.running(mailing), rows)
+    ready = outbox.running(mailing)
+    with together(outbox.session) as said:
+        found = gating.let_through(said, ready, rows)
+    ids = {row[0] for row in found.fetchall()}
+    gating.turn_away(outbox.session, ready, [row for row in rows if row.id not in ids])
+    return ids
 
 
 def ended(outbox, rows, result, *, through=True, **more):

@@ -82,7 +82,8 @@ def test_a_gate_that_stays_shut_is_not_passed(link, sink):
         ("dot", {"reply": "554 5.7.1 looks like spam"}, Outcome.FAILED, 1),
         ("dot", {"do": "drop"}, Outcome.UNKNOWN, 1),
         ("dot", {"do": "lose"}, Outcome.UNKNOWN, 1),
-        ("dot", {"do": "cut"}, Outcome.SENT, 1),  # it breaks off after the code
+        ("dot", {"do": "cut"}, Outcome.UNKNOWN, 1),  # after the code: half a line is no answer
+        ("mail", {"do": "cut"}, Outcome.NOT_TRIED, 0),
         ("dot", {"do": "late", "seconds": 0.2}, Outcome.SENT, 1),
     ],
 )
@@ -120,6 +121,34 @@ def test_a_connection_the_server_let_go_of_is_replaced_without_a_word(link, sink
     sink.fault("mail", do="drop", times=1)
     assert link.send(letter(2), opened()).outcome is Outcome.SENT
     assert len(sink.accepted()) == 2
+
+
+@pytest.mark.parametrize(
+    ("at", "rule", "outcomes"),
+    [
+        ("rcpt", {"reply": "550 5.1.1 no such user", "address": "2@*"}, "sent failed sent"),
+        ("dot", {"reply": "452 4.3.1 no room", "times": 1}, "deferred sent sent"),
+        ("dot", {"do": "drop", "times": 1}, "unknown sent sent"),
+        ("dot", {"reply": "421 4.3.2 closing", "times": 1}, "deferred sent sent"),
+        ("data", {"do": "drop", "times": 1, "address": "2@*"}, "sent sent sent"),
+    ],
+)
+def test_a_letter_announced_with_the_dot_before_it_fares_for_itself(link, sink, at, rule, outcomes):
+    sink.fault(at, **rule)
+    letters = [letter(n, f"{n}@example.org") for n in (1, 2, 3)]
+    found = []
+    for place, each in enumerate(letters, 1):
+        following = letters[place] if place < len(letters) else None
+        found.append(link.send(each, opened(), lambda following=following: following).outcome)
+    assert found == outcomes.split()
+    assert len(sink.accepted()) == len(set(sink.accepted())) == found.count(Outcome.SENT)
+
+
+def test_whoever_leaves_after_announcing_a_letter_sends_nothing_of_it(link, sink):
+    assert link.send(letter(1), opened(), lambda: letter(2)).outcome is Outcome.SENT
+    link.close()
+    assert link.send(letter(3), opened()).outcome is Outcome.SENT
+    assert sink.accepted() == ["<m1.1@example.com>", "<m1.3@example.com>"]
 
 
 def test_a_server_without_pipelining_is_spoken_to_step_by_step():

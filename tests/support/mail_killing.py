@@ -261,43 +261,54 @@ def _claimed(blow: _Blow) -> None:
 def _recipient_named(blow: _Blow) -> None:
     from mailings.channels.smtp import GateSMTP
 
-    _after(GateSMTP, "_dialogue", blow)
+    real = GateSMTP._dialogue
+
+    def named(self: Any, *arguments: Any, **options: Any) -> Any:
+        found = yield from real(self, *arguments, **options)
+        blow()
+        return found
+
+    GateSMTP._dialogue = named  # type: ignore[method-assign]
 
 
 def _in_the_body(blow: _Blow) -> None:
     from mailings.channels.smtp import GateSMTP
 
-    real = GateSMTP.send
+    real = GateSMTP._write
 
-    def half(self: Any, data: bytes | str) -> None:
-        if isinstance(data, bytes) and len(data) > 500:
-            real(self, data[: len(data) // 2])
+    def half(self: Any, data: bytes) -> Any:
+        if len(data) > 500:
+            yield from real(self, data[: len(data) // 2])
             blow()
-            real(self, data[len(data) // 2 :])
-        else:
-            real(self, data)
+            data = data[len(data) // 2 :]
+        yield from real(self, data)
 
-    GateSMTP.send = half  # type: ignore[method-assign]
+    GateSMTP._write = half  # type: ignore[method-assign]
 
 
 def _gate_not_committed(blow: _Blow) -> None:
-    from mailings.sending import gating
+    from mailings.sending.prepared import Together
 
-    _after(gating, "let_through", blow)
+    real = Together.commit
+
+    def committed(self: Any) -> None:
+        self._driver._pipeline.sync()  # the gate's UPDATE is done, and only waits for this
+        blow()
+        real(self)
+
+    Together.commit = committed  # type: ignore[method-assign]
 
 
 def _gate_passed(blow: _Blow) -> None:
-    from mailings.sending.keeper import Keeper
+    from mailings.channels.smtp import GateSMTP
 
-    _after(Keeper, "ask", blow)
+    _before(GateSMTP, "_verdict", blow)
 
 
 def _dot_said(blow: _Blow) -> None:
     from mailings.channels.smtp import DOT_SECONDS, GateSMTP
 
-    _before(
-        GateSMTP, "getreply", blow, lambda smtp: smtp.sock and smtp.sock.gettimeout() == DOT_SECONDS
-    )
+    _before(GateSMTP, "_reply", blow, lambda smtp: smtp.patience == DOT_SECONDS)
 
 
 def _answered(blow: _Blow) -> None:
