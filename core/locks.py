@@ -42,6 +42,12 @@ def _in_turn(connection: sa.Connection, key: Sequence[sa.BindParameter[int]], wa
     return True
 
 
+def nobody_else(session: Session, kind: int, number: int) -> bool:
+    """Whether nobody else is at this kind of work on this number now; if so, nobody will be until the transaction ends."""
+    key = sa.literal(kind, sa.Integer), sa.literal(number, sa.Integer)
+    return bool(session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(*key))))
+
+
 def one_at_a_time(session: Session, kind: int, number: int) -> None:
     """Wait until nobody else is at this kind of work on this number, and keep it until the end of the transaction."""
     key = sa.literal(kind, sa.Integer), sa.literal(number, sa.Integer)

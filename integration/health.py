@@ -24,12 +24,19 @@ from integration.sync.entities import CARDS
 from integration.sync.runs import OPEN
 
 FiguresSource = Callable[[Session, int], Figures]
+HeldSource = Callable[[Session, int], int]
 _figures: list[FiguresSource] = []
+_held: list[HeldSource] = []
 
 
 def figures_from(source: FiguresSource) -> None:
     """Who knows how the figures stand; the composition root tells, as that is above this package."""
     _figures[:] = [source]
+
+
+def held_from(source: HeldSource) -> None:
+    """Who knows how many mailings wait for somebody's word after the database was restored; told likewise."""
+    _held[:] = [source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ def gather(runtime: Runtime, session: Session, portal: Portal) -> Facts:
         queue_answers=answers,
         silent=silent,
         figures=_figures[0](session, portal.id) if _figures else Figures(),
+        held_mailings=_held[0](session, portal.id) if _held else 0,
         held_deletions=sum(check.vanished for check in held),
         held_at=min((check.finished_at for check in held if check.finished_at), default=None),
     )

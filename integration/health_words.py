@@ -217,6 +217,18 @@ def _reading(problem: Problem) -> dict[Code, Words]:
             ),
             "confirm",
         ),
+        Code.MAILINGS_HELD: Words(
+            plural(
+                problem.number,
+                "%(n)s mailing waits for your word",
+                "%(n)s mailings wait for your word",
+            ),
+            _(
+                "The database is a copy of an earlier day, or nothing was heard for long: some messages may have been sent that it does not know of."
+            ),
+            _("Open the paused mailings and choose for each of them how it goes on."),
+            "mailings",
+        ),
         Code.EVENTS_MISSED: Words(
             _("Change notices do not come"),
             _(

@@ -309,7 +309,7 @@ class Pace(OfPortal, Base):
     """How much of a pace is used: a bucket of messages that fills with time, or the count of a day.
 
     `key` names it: `mailing:7`, `server:2`, `server:2:mail.ru`, `day:2:2026-11-22`; `slow:2:mail.ru` is a pace a
-    complaint has left.
+    complaint has left, `seats:2:<process>` how many of a server's connections a sender holds.
     """
 
     __tablename__ = "paces"

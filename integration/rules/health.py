@@ -64,6 +64,7 @@ class Code(StrEnum):
     FIGURES_LATE = "figures_late"
     NOTHING_COUNTS = "nothing_counts"
     CHECK_HELD = "check_held"
+    MAILINGS_HELD = "mailings_held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Facts:
     queue_answers: bool = True
     silent: tuple[str, ...] = ()
     figures: Figures = Figures()
+    held_mailings: int = 0
     held_deletions: int = 0
     held_at: datetime | None = None
 
@@ -140,6 +142,8 @@ def diagnose(facts: Facts) -> list[Problem]:
         for rule in (_sync, _rows, _events, _writing):
             found += rule(facts)
     found += _counting(facts)
+    if facts.held_mailings:
+        found.append(_needed(Code.MAILINGS_HELD, number=facts.held_mailings))
     return sorted(found, key=lambda problem: problem.severity is Severity.PASSES)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from mailings.models import Delivery, Mailing
 from mailings.rules.caps import Cap
 from mailings.rules.plans import Plan
-from mailings.rules.states import OPEN, MailingState
+from mailings.rules.states import OPEN, DeliveryState, MailingState
 from segments.saved import SegmentStay
 
 Expression = sa.ColumnElement[Any]
@@ -51,6 +51,23 @@ class Limits:
         if not self.exempt_segments:
             return latest
         return sa.case((self._exempt(kind, client_id), sa.null()), else_=latest)
+
+    def busy(self, mailing_id: int, client_id: Expression) -> Expression:
+        """Whether another mailing is saying its last word to this client now: it will count when it has ended.
+
+        Few messages are under way at a time, so they are listed once a statement, for whichever clients it asks. Cards
+        of two kinds with one number are not told apart: one of them waits a moment in vain.
+        """
+        if not self.caps:
+            return sa.false()
+        word = aliased(Delivery)
+        under_way = sa.select(word.client_id).where(
+            word.portal_id == self.portal_id,
+            word.state.in_([DeliveryState.CLAIMED.value, DeliveryState.SENDING.value]),
+            word.state == DeliveryState.SENDING.value,
+            word.mailing_id != mailing_id,
+        )  # said twice, as the index of leases has it
+        return client_id == sa.any_(sa.func.array(under_way.scalar_subquery()))
 
     def _free_at(self, cap: Cap, kind: Expression, client_id: Expression) -> Expression:
         """When the window of one cap has room; NULL: it has."""

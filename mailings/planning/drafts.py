@@ -23,6 +23,7 @@ from segments.ready import presets
 
 NAME_LENGTH = 200
 _COPIED = ("channel", "topic", "segment_id", "preset", "offer_id", "server_id", "content")
+_MOMENTS = frozenset({"not_after", "until"})
 _CHANGEABLE = frozenset({*_COPIED, "name", "plan", "mode", "start_at"})
 
 
@@ -62,12 +63,7 @@ def create(
         "key": key,
         "parent_id": parent_id,
     }
-    put = insert(Mailing).values(row).on_conflict_do_nothing().returning(Mailing.id)
-    made = session.execute(put).scalar()
-    if made is None:
-        query = sa.select(Mailing).where(Mailing.portal_id == portal_id, Mailing.key == key)
-        return session.scalars(query).one()
-    return session.get_one(Mailing, (portal_id, made))
+    return _put(session, portal_id, row)
 
 
 def change(
@@ -111,21 +107,22 @@ def copy(
     author_id: int | None = None,
     key: str | None = None,
 ) -> Mailing:
-    """A new draft like this mailing, in whatever state that is. Raises NoSuchMailing."""
+    """A new draft like this mailing, in whatever state that is; the one there is when this `key` has made one.
+
+    Moments are left out: they were those of the other mailing. Raises NoSuchMailing.
+    """
     like = find(session, portal_id, mailing_id)
     values = {field: getattr(like, field) for field in _COPIED}
-    made = Mailing(
+    row = {
         **values,
-        portal_id=portal_id,
-        name=_named(name or like.name),
-        plan=like.plan,
-        mode=like.mode,
-        author_id=author_id,
-        key=key,
-    )
-    session.add(made)
-    session.flush()
-    return made
+        "portal_id": portal_id,
+        "name": _named(name or like.name),
+        "plan": {part: value for part, value in like.plan.items() if part not in _MOMENTS},
+        "mode": like.mode,
+        "author_id": author_id,
+        "key": key,
+    }
+    return _put(session, portal_id, row)
 
 
 def find(session: Session, portal_id: int, mailing_id: int) -> Mailing:
@@ -152,6 +149,16 @@ def listed(session: Session, portal_id: int, limit: int = 200) -> list[Mailing]:
     """The portal's mailings, the newest first."""
     query = sa.select(Mailing).where(Mailing.portal_id == portal_id)
     return list(session.scalars(query.order_by(Mailing.id.desc()).limit(limit)))
+
+
+def _put(session: Session, portal_id: int, row: dict[str, Any]) -> Mailing:
+    """The mailing of this row, or the one its key has made before."""
+    put = insert(Mailing).values(row).on_conflict_do_nothing().returning(Mailing.id)
+    made = session.execute(put).scalar()
+    if made is None:
+        query = sa.select(Mailing).where(Mailing.portal_id == portal_id, Mailing.key == row["key"])
+        return session.scalars(query).one()
+    return session.get_one(Mailing, (portal_id, made))
 
 
 def _fits(mailing_id: int) -> bool:

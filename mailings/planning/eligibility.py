@@ -8,7 +8,7 @@ What it needs to know of a client comes as columns, `Who`: planning finds them f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -98,9 +98,13 @@ def skip_reason(terms: Terms, who: Who, *, queue: bool = False) -> Expression:
     )
 
 
+BUSY = timedelta(seconds=3)
+"""So long a message waits whose client another mailing is just writing to, where the portal has caps."""
+
+
 def still_allowed(terms: Terms, delivery: Any = Delivery) -> Expression:
-    """For the gate: nothing speaks against this row of `deliveries` now."""
-    return refusal(terms, delivery).is_(None)
+    """For the gate: nothing speaks against this row of `deliveries` now, and no other mailing is at its client."""
+    return sa.and_(refusal(terms, delivery).is_(None), sa.not_(_busy(terms, delivery)))
 
 
 def refusal(terms: Terms, delivery: Any = Delivery) -> Expression:
@@ -111,6 +115,23 @@ def refusal(terms: Terms, delivery: Any = Delivery) -> Expression:
 def free_at(terms: Terms, delivery: Any = Delivery) -> Expression:
     """When the caps let this row of `deliveries` go: NULL means now."""
     return terms.limits.free_at(delivery.kind, delivery.client_id)
+
+
+def put_off_till(terms: Terms, delivery: Any = Delivery, *, queue: bool) -> Expression:
+    """For the gate: when a row that was not let through may come again; NULL: whenever it likes."""
+    if not terms.limits.caps:
+        return sa.null()
+    soon = sa.case((_busy(terms, delivery), sa.func.now() + BUSY))
+    return sa.func.coalesce(free_at(terms, delivery), soon) if queue else soon
+
+
+def alone_at_the_gate(terms: Terms) -> bool:
+    """Whether gates of this mailing's portal must take turns: else two of them would not see each other."""
+    return bool(terms.limits.caps)
+
+
+def _busy(terms: Terms, delivery: Any) -> Expression:
+    return terms.limits.busy(terms.mailing_id, delivery.client_id)
 
 
 def of_delivery(terms: Terms, delivery: Any) -> Who:

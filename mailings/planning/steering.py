@@ -22,7 +22,7 @@ from mailings.planning.drafts import NoSuchMailing, locked
 from mailings.planning.plan import Planned, plan
 from mailings.planning.readiness import Problem
 from mailings.rules import lifecycle
-from mailings.rules.lifecycle import Action
+from mailings.rules.lifecycle import Action, LookFirst
 from mailings.rules.offers import BadOffer
 from mailings.rules.plans import BadPlan
 from mailings.rules.states import DeliveryState, MailingState, Mode
@@ -87,12 +87,18 @@ def pause(session: Session, portal_id: int, mailing_id: int, *, reason: str | No
     return True
 
 
-def resume(session: Session, portal_id: int, mailing_id: int) -> bool:
-    """Go on; False when it goes on already. Raises IllegalTransition, NoSuchMailing."""
+def resume(session: Session, portal_id: int, mailing_id: int, *, looked: bool = False) -> bool:
+    """Go on; False when it goes on already. Raises IllegalTransition, NoSuchMailing.
+
+    `looked`: somebody has chosen what becomes of those who may have got it (`sending.restored`).
+    """
     mailing = locked(session, portal_id, mailing_id)
-    if MailingState(mailing.state) in _STARTED:
+    state = MailingState(mailing.state)
+    if state in _STARTED:
         return False
-    lifecycle.check(Action.RESUME, MailingState(mailing.state))
+    lifecycle.check(Action.RESUME, state)
+    if not looked and lifecycle.waits_for_a_look(mailing.state_reason):
+        raise LookFirst
     _set(mailing, _resumed(session, mailing))
     session.flush()
     return True
@@ -137,8 +143,8 @@ def plan_now(sessions: SessionFactory, portal_id: int, mailing_id: int) -> Plann
             return plan(session, mailing)
     except NoSuchMailing:
         return None
-    except tuple(_REASONS) as error:
-        reason = next(code for kind, code in _REASONS.items() if isinstance(error, kind))
+    except tuple(UNPLANNABLE) as error:
+        reason = reason_of(error)
         if isinstance(error, sa.exc.OperationalError) and not isinstance(error.orig, QueryCanceled):
             raise  # the database gave up: the next attempt may do
         with transaction(sessions) as session:
@@ -172,7 +178,7 @@ def begin_due(session: Session, portal_id: int, mailing_id: int) -> int | None:
     return mailing.id
 
 
-_REASONS: dict[type[Exception], str] = {
+UNPLANNABLE: dict[type[Exception], str] = {
     NoAudience: "no_segment",
     NoSuchSegment: "segment_gone",
     Unready: "segment_unready",
@@ -182,6 +188,11 @@ _REASONS: dict[type[Exception], str] = {
     BadPlan: "bad_plan",
     sa.exc.OperationalError: "too_long",
 }
+
+
+def reason_of(error: Exception) -> str:
+    """Why a mailing can't be planned: its code."""
+    return next(code for kind, code in UNPLANNABLE.items() if isinstance(error, kind))
 
 
 def _give_back(session: Session, portal_id: int, mailing_id: int, reason: str) -> None:

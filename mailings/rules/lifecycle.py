@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from mailings.rules.states import MailingState
 
+LOOK_FIRST = "restored"
+"""A mailing paused for this reason goes on only by somebody's choice about what may have left already."""
+
 
 class Action(StrEnum):
     """What a person does to a mailing."""
@@ -26,6 +29,16 @@ class IllegalTransition(Exception):
         self.action, self.state = action, state
 
 
+class LookFirst(IllegalTransition):
+    """Somebody has to choose what becomes of those who may have got it already."""
+
+    def __init__(self) -> None:
+        super().__init__(Action.RESUME, MailingState.PAUSED)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} for «{LOOK_FIRST}» without choosing who is skipped"
+
+
 _ALLOWED = {
     MailingState.DRAFT: {Action.EDIT, Action.START, Action.DELETE},
     MailingState.SCHEDULED: {Action.CANCEL, Action.PAUSE},
@@ -40,6 +53,11 @@ _ALLOWED = {
 def allowed(state: MailingState) -> frozenset[Action]:
     """What may be done now."""
     return frozenset(_ALLOWED[state])
+
+
+def waits_for_a_look(reason: str | None) -> bool:
+    """Whether a mailing paused for this reason must not simply be resumed."""
+    return (reason or "").partition(":")[0] == LOOK_FIRST
 
 
 def check(action: Action, state: MailingState) -> None:

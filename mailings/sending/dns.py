@@ -7,6 +7,7 @@ https://datatracker.ietf.org/doc/html/rfc7489
 from __future__ import annotations
 
 import base64
+import ipaddress
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ import dns.resolver
 from cryptography.hazmat.primitives import serialization
 from sqlalchemy.orm import Session
 
+from core.addresses import is_public
 from core.clock import utcnow
 from core.crypto import Vault
 from mailings.models import MailServer
@@ -25,6 +27,13 @@ from mailings.rules.replies import Record
 BULK = 1000
 """From so many recipients on, a mailing waits until nothing blocks it."""
 
+OWN_ADDRESS = "ADDRESS"
+"""In a record to add: the public address letters leave from, which only their sender knows."""
+
+NO_SELECTOR = "no_selector"
+"""The one thing that is not asked although DNS would answer."""
+
+_INSIDE = {"local", "localdomain", "lan", "internal", "home", "intranet"}
 _SECONDS = 4.0
 _MOST_LOOKUPS = 10
 _TWO_LABELS = {"com", "co", "org", "net", "gov", "edu", "ac", "msk", "spb"}
@@ -83,7 +92,7 @@ class Findings:
 
 
 def check(
-    server: MailServer, *, texts: Texts | None = None, vault: Vault | None = None
+    server: MailServer, host: str, *, texts: Texts | None = None, vault: Vault | None = None
 ) -> Findings:
     """Ask DNS about a server's identity. No transaction may be open: DNS may take its time."""
     texts = texts or asked
@@ -91,7 +100,7 @@ def check(
     returns = server.bounce_domain or domain
     dkim = _dkim(server, domain, texts, vault)
     aligned = organisation(returns) == organisation(domain) or dkim.state is State.GOOD
-    return Findings(domain, (_spf(server, returns, texts), dkim, _dmarc(domain, texts)), aligned)
+    return Findings(domain, (_spf(host, returns, texts), dkim, _dmarc(domain, texts)), aligned)
 
 
 def note(session: Session, portal_id: int, server_id: int, findings: Findings) -> None:
@@ -101,10 +110,19 @@ def note(session: Session, portal_id: int, server_id: int, findings: Findings) -
 
 
 def blocking(server: MailServer, size: int) -> list[dict[str, Any]]:
-    """What of the last check keeps a mailing of this size from starting; a server never checked blocks nothing."""
+    """What of the last check keeps a mailing of this size from starting."""
     if size < BULK or not server.checked:
         return []
     return [finding for finding in server.checked.get("findings", []) if finding.get("blocks")]
+
+
+def unanswered(server: MailServer) -> bool:
+    """Whether the last check could not ask DNS about a record that mail services insist on."""
+    found = (server.checked or {}).get("findings", [])
+    return any(
+        each.get("state") == State.NOT_ASKED.value and each.get("problem") != NO_SELECTOR
+        for each in found
+    )
 
 
 def organisation(domain: str) -> str:
@@ -125,10 +143,9 @@ def asked(name: str) -> list[str]:
     return [b"".join(row.strings).decode("utf-8", "replace") for row in answer]
 
 
-def _spf(server: MailServer, domain: str, texts: Texts) -> Finding:
+def _spf(host: str, domain: str, texts: Texts) -> Finding:
     """The server must be allowed by the domain letters are returned to; which mechanism does is its provider's matter."""
-    host = server.host or ""
-    wanted = f"v=spf1 include:{organisation(host)} ~all" if "." in host else "v=spf1 a mx ~all"
+    wanted = f"v=spf1 {_allowing(host, domain)} ~all"
     try:
         records = [text for text in texts(domain) if text.lower().split(" ")[0] == "v=spf1"]
         if not records:
@@ -148,6 +165,20 @@ def _spf(server: MailServer, domain: str, texts: Texts) -> Finding:
     if len([m for m in mechanisms if m.split(":")[0].split("/")[0] in _ASKS]) > _MOST_LOOKUPS:
         return Finding(Record.SPF, State.WRONG, "too_many_lookups", domain, "", records[0])
     return Finding(Record.SPF, State.GOOD, name=domain, found=records[0])
+
+
+def _allowing(host: str, domain: str) -> str:
+    """What lets a server send for a domain: its provider's record, its own name, or the address letters leave from."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        if "." not in host or host.rpartition(".")[2] in _INSIDE:
+            return f"ip4:{OWN_ADDRESS}"
+        own = organisation(host) == organisation(domain)
+        return f"a:{host}" if own else f"include:{organisation(host)}"
+    if not is_public(address):
+        return f"ip4:{OWN_ADDRESS}"
+    return f"ip{address.version}:{address}"
 
 
 _ASKS = {"include", "a", "mx", "exists", "ptr"}
@@ -170,7 +201,7 @@ def _mechanisms(record: str, texts: Texts, depth: int = 0) -> list[str]:
 def _dkim(server: MailServer, domain: str, texts: Texts, vault: Vault | None) -> Finding:
     """Only where we know the selector: a relay that signs by itself has told us none."""
     if not server.dkim_selector:
-        return Finding(Record.DKIM, State.NOT_ASKED, "no_selector")
+        return Finding(Record.DKIM, State.NOT_ASKED, NO_SELECTOR)
     name = f"{server.dkim_selector}._domainkey.{domain}"
     wanted = _public_record(server, vault)
     try:

@@ -21,7 +21,7 @@ def finish(session: Session) -> list[Mailing]:
     query = sa.select(Mailing).where(
         Mailing.state == MailingState.RUNNING.value,
         Mailing.planned_at.is_not(None),
-        ~_has(_DUE),
+        ~has_due(),
         ~_has(_LEASED),
     )
     finished = []
@@ -84,6 +84,11 @@ def pause_one(
     """The same for one mailing."""
     which = (Mailing.portal_id == portal_id) & (Mailing.id == mailing_id)
     return pause(session, which, reason, detail)
+
+
+def has_due() -> sa.ColumnElement[bool]:
+    """Whether a mailing has messages that wait for their turn."""
+    return _has(_DUE)
 
 
 def _has(states: tuple[str, ...]) -> sa.ColumnElement[bool]:

@@ -19,7 +19,8 @@ from core.bulk import bulk_work
 from core.config import Settings
 from core.database import transaction
 from core.runtime import Runtime
-from mailings.sending import finishing, leases, pacing, servers
+from core.witness import Witness
+from mailings.sending import finishing, leases, pacing, restored, servers
 from mailings.sending.composing import Composing, composer
 from mailings.sending.desk import Desk
 
@@ -29,6 +30,7 @@ _POLL_SECONDS = 0.5
 _AWAY_SECONDS = 0.5
 _BEAT_SECONDS = 10.0
 _REAP_SECONDS = 1.0
+_WITNESS_SECONDS = 2.0
 _TIDY_SECONDS = 60.0
 
 
@@ -38,25 +40,31 @@ def run(
     """Send until SIGTERM or Ctrl-C, or until `stop` is set; then end what is begun and give back the rest."""
     runtime = Runtime.build(embedded.resolve(settings))
     stop = stop or _stop_on_signals()
-    desk = Desk(runtime, composing)
-    upkeep = threading.Thread(target=_upkeep, args=(runtime, desk), name="upkeep", daemon=True)
+    witness = Witness(runtime.sessions, runtime.redis, runtime.settings.data_dir)
+    desk = Desk(runtime, composing, witness)
+    work = (runtime, desk, witness)
+    upkeep = threading.Thread(target=_upkeep, args=work, name="upkeep", daemon=True)
     log.info("sender started")
+    _surely(lambda: witness.beat(restored.hold))
     with bulk_work:
         desk.open()
         upkeep.start()
         while not stop.is_set():
-            _surely(desk.serve)
+            if witness.trusted:
+                _surely(desk.serve)
             desk.hungry.wait(_POLL_SECONDS)
             desk.hungry.clear()
         desk.close()
     upkeep.join()
+    _surely(lambda: witness.beat(restored.hold))
     runtime.engine.dispose()
     log.info("sender stopped")
 
 
-def _upkeep(runtime: Runtime, desk: Desk) -> None:
+def _upkeep(runtime: Runtime, desk: Desk, witness: Witness) -> None:
     """What must go on beside the sending; leases are kept until the desk is closed."""
     work: list[tuple[float, Callable[[], object]]] = [
+        (_WITNESS_SECONDS, lambda: witness.beat(restored.hold)),
         (_BEAT_SECONDS, lambda: _beat(runtime, desk)),
         (_REAP_SECONDS, lambda: _reap_and_finish(runtime)),
         (_TIDY_SECONDS, lambda: _tidy(runtime)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mailings.rules.lifecycle import LOOK_FIRST
+
 
 class Pause(StrEnum):
     """Each needs a person. After a colon there may follow what exactly it is about."""
@@ -14,5 +16,5 @@ class Pause(StrEnum):
     )
     LETTER = "letter_broken"  # the letter could not be put together
     PORTAL = "portal_cut_off"  # the portal has shut the application out
-    RESTORED = "restored"  # the database is a copy of an earlier day: somebody has to look first
+    RESTORED = LOOK_FIRST  # this may be a copy of an earlier day; then why, since and until when
     NO_SERVER = "no_server"  # there is no mail server to send by

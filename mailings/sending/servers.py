@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from core.clock import utcnow
 from core.config import Settings
 from core.crypto import Vault
+from core.database import transaction
 from core.locks import one_at_a_time
 from core.runtime import Runtime, current
 from integration.models import Portal, PortalState
 from mailings.channels.email import reason_of
 from mailings.channels.smtp import Access, GateSMTP, Security
 from mailings.models import Mailing, MailServer
+from mailings.sending import dns
 from mailings.sending.server_checks import check
 
 _LOCK = 0x4D53
@@ -171,6 +173,28 @@ def access(settings: Settings, vault: Vault, server: MailServer) -> Access:
         name=name,
         allow_private=settings.allow_private_portals,
     )
+
+
+def host_of(settings: Settings, server: MailServer) -> str:
+    """Where it is."""
+    return _access_of_settings(settings, "").host if server.from_settings else server.host or ""
+
+
+def beside_us(settings: Settings, server: MailServer) -> bool:
+    """Whether it is the operator's relay on this very machine."""
+    return bool(server.from_settings) and host_of(settings, server) in _LOOPBACK
+
+
+def examine(runtime: Runtime, portal_id: int, server_id: int) -> MailServer:
+    """Connect to a server, look at its domain's records and keep what was found; nothing is sent. Raises UnknownServer."""
+    with runtime.sessions() as session:
+        server = find(session, portal_id, server_id)
+    problem = probe(runtime, server)
+    findings = dns.check(server, host_of(runtime.settings, server), vault=runtime.vault)
+    with transaction(runtime.sessions) as session:
+        note_probe(session, portal_id, server_id, problem)
+        dns.note(session, portal_id, server_id, findings)
+        return find(session, portal_id, server_id)
 
 
 def probe(runtime: Runtime, server: MailServer) -> str | None:

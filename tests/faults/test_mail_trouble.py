@@ -150,3 +150,24 @@ def test_a_sender_that_was_stopped_for_long_does_not_go_on_with_the_dot(post, si
     sender.thaw()
     assert sender.stop() == 0
     assert letters.check(most_unknown=2)["sent"] >= 18
+
+
+def test_two_senders_share_a_servers_connections(post, sink):
+    """The sink lets no more in than the server allows; both of them get their part."""
+    letters = post(80, connections=4)
+    sink.fault("dot", do="late", seconds=0.5)
+    senders = [letters.sender() for _ in range(2)]
+    seats = sa.select(Pace.level).where(Pace.key.startswith("seats:"))
+
+    def shared():
+        with letters.sessions() as session:
+            held = session.scalars(seats).all()
+        assert sum(held) <= 4
+        return sorted(held) == [2, 2]
+
+    letters.until(shared)
+    sink.clear_faults()
+    letters.until(lambda: letters.now().state == "finished")
+    assert [sender.stop() for sender in senders] == [0, 0]
+    letters.check(most_unknown=0)
+    assert sink.control()["counted"]["peak"] == 4

@@ -118,6 +118,13 @@ def test_rows_set_aside_and_deletions_held_back_need_a_person():
     assert (held.code, held.number, held.since) == (Code.CHECK_HELD, 900, before(hours=2))
 
 
+def test_mailings_held_after_a_restore_need_a_person_even_where_the_portal_is_gone():
+    (problem,) = diagnose(facts(held_mailings=2))
+    assert (problem.code, problem.number) == (Code.MAILINGS_HELD, 2)
+    assert problem.severity is Severity.NEEDS_YOU
+    assert Code.MAILINGS_HELD in codes(held_mailings=1, state="blocked")
+
+
 def test_events_are_missed_when_cards_appear_without_them():
     silent = before(days=4)
     assert codes(last_event_at=silent, newest_card_at=before(hours=5)) == [Code.EVENTS_MISSED]

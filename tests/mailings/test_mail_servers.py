@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from support.mail_sending import Outbox
 
+from core import runtime as installed
 from core.clock import utcnow
 from core.database import transaction
 from core.runtime import Runtime
 from demo.mail.process import mail_sink
 from mailings.models import Mailing, MailServer
-from mailings.sending import dns, servers, telling
+from mailings.sending import dns, launching, servers, telling
 from mailings.sending.dns import NoAnswer, State
 from mailings.sending.server_checks import BadServer
 from mailings.sending.servers import Secrets, UnknownServer, Wanted
@@ -150,7 +151,7 @@ def resolver(**records):
 
 
 def states(server, **records):
-    found = dns.check(server, texts=resolver(**records))
+    found = dns.check(server, server.host, texts=resolver(**records))
     return [finding.state for finding in found.each], found
 
 
@@ -169,7 +170,7 @@ def relay():
 
 
 def test_a_domain_in_order(relay):
-    found = dns.check(relay, texts=resolver(**GOOD_DNS))
+    found = dns.check(relay, relay.host, texts=resolver(**GOOD_DNS))
     assert [f.state for f in found.each] == [State.GOOD] * 3
     assert found.aligned
     assert found.blocking == ()
@@ -192,7 +193,7 @@ def test_a_domain_in_order(relay):
     ],
 )  # fmt: skip
 def test_what_is_missing_is_found_with_the_record_to_add(relay, change, about, state, problem):
-    found = dns.check(relay, texts=resolver(**{**GOOD_DNS, **change}))
+    found = dns.check(relay, relay.host, texts=resolver(**{**GOOD_DNS, **change}))
     (finding,) = [each for each in found.each if each.state is not State.GOOD]
     assert (finding.about, finding.state, finding.problem) == (about, state, problem)
     assert finding.blocks == (state is not State.NOT_ASKED)
@@ -207,17 +208,78 @@ def test_a_redirected_record_is_followed(relay):
 
 def test_returns_to_another_domain_need_a_signature_to_be_aligned(relay):
     relay.bounce_domain, relay.dkim_selector = "bounces.other.example", None
-    found = dns.check(relay, texts=resolver(bounces_other_example=["v=spf1 a ~all"], _dmarc_example_com=["v=DMARC1; p=none"]))  # fmt: skip
+    found = dns.check(relay, relay.host, texts=resolver(bounces_other_example=["v=spf1 a ~all"], _dmarc_example_com=["v=DMARC1; p=none"]))  # fmt: skip
     assert not found.aligned
     relay.bounce_domain = "bounce.example.com"
-    assert dns.check(relay, texts=resolver()).aligned
+    assert dns.check(relay, relay.host, texts=resolver()).aligned
+
+
+@pytest.mark.parametrize(
+    ("host", "record"),
+    [
+        ("smtp.relay.example.net", "include:example.net"),
+        ("mail.example.com", "a:mail.example.com"),
+        ("8.8.8.8", "ip4:8.8.8.8"),
+        ("2001:4860:4860::8888", "ip6:2001:4860:4860::8888"),
+        ("127.0.0.1", "ip4:ADDRESS"),
+        ("10.0.0.5", "ip4:ADDRESS"),
+        ("localhost", "ip4:ADDRESS"),
+        ("mail.corp.local", "ip4:ADDRESS"),
+        ("", "ip4:ADDRESS"),
+    ],
+)
+def test_the_record_to_add_fits_the_server(relay, host, record):
+    spf = dns.check(relay, host, texts=resolver()).each[0]
+    assert (spf.state, spf.record) == (State.MISSING, f"v=spf1 {record} ~all")
 
 
 def test_only_large_mailings_wait_for_the_records(session, outbox):
-    found = dns.check(outbox.server, texts=resolver())
+    found = dns.check(outbox.server, "127.0.0.1", texts=resolver())
     dns.note(session, outbox.id, outbox.server.id, found)
     assert [f["about"] for f in dns.blocking(outbox.server, dns.BULK)] == ["spf", "dmarc"]
     assert dns.blocking(outbox.server, dns.BULK - 1) == []
+
+
+@pytest.fixture
+def asked(live_sessions, runtime, monkeypatch):
+    """What stands in the way of a mailing to many by the portal's server, once DNS has said this."""
+    monkeypatch.setattr(launching, "_large", lambda *_: True)
+    monkeypatch.setattr(servers, "probe", lambda *_: None)
+    installed.install(runtime)
+    with transaction(live_sessions) as session:
+        outbox = Outbox(session)
+        mailing = outbox.mailing()
+
+    def asked(*said):
+        for each in said:
+            monkeypatch.setattr(dns, "asked", resolver(**each))
+            launching.look_at_server(runtime, outbox.id, mailing.id)
+        with live_sessions() as session:
+            return [(p.code, p.blocks) for p in launching.problems(session, mailing)]
+
+    return asked
+
+
+def test_a_large_mailing_waits_for_a_look_at_the_domain_and_for_dns_to_answer(asked):
+    silent = dict.fromkeys(GOOD_DNS)
+    good = {"bounce_example_com": ["v=spf1 a ~all"], "_dmarc_example_com": ["v=DMARC1; p=none"]}
+    assert asked() == [("not_checked", True)]
+    assert asked({**silent, "bounce_example_com": None}) == [("not_answered", True)]
+    assert asked(good) == []
+
+
+def test_a_large_mailing_names_the_record_to_add(asked):
+    assert asked({}) == [("bad_domain", True)] * 2
+
+
+def test_the_operators_relay_on_this_machine_may_stay_unchecked(session, outbox, settings, runtime, monkeypatch):  # fmt: skip
+    local = replace(settings, smtp_url="smtp://127.0.0.1:25", mail_from="a@example.com")
+    installed.install(replace(runtime, settings=local))
+    monkeypatch.setattr(launching, "_large", lambda *_: True)
+    outbox.server.archived_at = utcnow()
+    session.flush()
+    (problem,) = launching.problems(session, outbox.mailing())
+    assert (problem.code, problem.blocks) == ("not_checked", False)
 
 
 def test_the_author_is_told_once_that_it_is_over(live_sessions, runtime, monkeypatch):

@@ -14,8 +14,9 @@ from integration.models import Portal, PortalState
 from mailings.channels.groups import group_sql
 from mailings.consent import settings as rules
 from mailings.consent.settings import Rules
-from mailings.models import Delivery, Mailing, MailServer
+from mailings.models import Delivery, Mailing, MailServer, Pace
 from mailings.sending import running
+from mailings.sending.seats import FORGOTTEN_AFTER
 
 LETTER = {
     "subject": "Новинка",
@@ -110,6 +111,11 @@ def leases_end(session: Session) -> None:
         sa.update(Delivery)
         .where(Delivery.lease_until.is_not(None))
         .values(lease_until=sa.func.now() - sa.text("interval '1 second'"))
+    )
+    session.execute(
+        sa.update(Pace)
+        .where(Pace.key.startswith("seats:"))
+        .values(counted_at=sa.func.now() - FORGOTTEN_AFTER)
     )
 
 

@@ -13,7 +13,7 @@ from core.web.guard import admin_required
 from core.web.words import gettext as _
 from mailings.models import MailServer
 from mailings.receipts import mailbox_saving, secrets
-from mailings.sending import dns, servers
+from mailings.sending import servers
 from mailings.sending.server_checks import BadServer
 from mailings.sending.servers import Secrets, UnknownServer
 from mailings.web.settings import server_forms
@@ -75,16 +75,10 @@ def archive(server_id: int) -> tuple[str, int]:
 @admin_required
 def check(server_id: int) -> str:
     """Connect to the server and look at the records of its domain; nothing is sent."""
-    portal_id, runtime = g.viewer.portal_id, current()
-    with runtime.sessions() as session:
-        found = _find(session, server_id)
-    problem = servers.probe(runtime, found)
-    findings = dns.check(found, vault=runtime.vault)
-    with transaction(runtime.sessions) as session:
-        servers.note_probe(session, portal_id, server_id, problem)
-        dns.note(session, portal_id, server_id, findings)
-    with runtime.sessions() as session:
-        found = _find(session, server_id)
+    try:
+        found = servers.examine(current(), g.viewer.portal_id, server_id)
+    except UnknownServer:
+        flask.abort(404)
     return render_template("mailings/settings_findings.html", **_found(found, probed=True))
 
 

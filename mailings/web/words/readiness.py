@@ -12,6 +12,7 @@ from core.web.words import plural
 from mailings.models import Mailing
 from mailings.planning.readiness import Problem
 from mailings.rules.states import ChannelKey
+from mailings.sending import dns
 
 SERVERS = "/settings/mailings"
 
@@ -45,7 +46,9 @@ def reason(code: str) -> str:
         "sender_refused": _("mail services refuse your letters"),
         "letter_broken": _("the letter can't be put together"),
         "portal_cut_off": _("the portal has shut the application out"),
-        "restored": _("the database was restored from a copy: check what was sent already"),
+        "restored": _(
+            "it waits for an administrator's word: some of it may have been sent already"
+        ),
         "no_server": _("there is no mail server to send by"),
         "overdue": _("its time passed long ago, so it waits for you"),
         "no_segment": _("no segment is chosen"),
@@ -131,7 +134,13 @@ def _record(facts: Facts, _mailing: Mailing) -> Said:
     text = _("Mail services will refuse so many letters: the domain of the sender has no right %(record)s record.", record=name)  # fmt: skip
     server = facts.get("server")
     href = f"{SERVERS}/servers/{server}" if server else SERVERS
-    return text, href, _("Open the mail server"), str(facts.get("add") or "")
+    add = str(facts.get("add") or "").replace(dns.OWN_ADDRESS, _("PUBLIC-ADDRESS"))
+    return text, href, _("Open the mail server"), add
+
+
+def _lost(facts: Facts, _mailing: Mailing) -> Said:
+    text = _("The database was restored from a copy. If this mailing was started between %(since)s and %(until)s, its recipients have got it already.", since=formats.moment(facts["since"]), until=formats.moment(facts["until"]))  # fmt: skip
+    return text, "", ""
 
 
 _SAID: dict[str, Callable[[Facts, Mailing], Said]] = {
@@ -160,6 +169,14 @@ _SAID: dict[str, Callable[[Facts, Mailing], Said]] = {
     "no_end": _when(lambda: _("Say until which day newcomers get it.")),
     "no_server": _server(lambda: _("There is no mail server to send by.")),
     "server_gone": _server(lambda: _("The chosen mail server was put away.")),
-    "not_checked": _server(lambda: _("The mail server has not been checked yet.")),
+    "not_checked": _server(
+        lambda: _(
+            "So many letters need a checked domain: press “Check” on the page of the mail server."
+        )
+    ),
+    "not_answered": _server(
+        lambda: _("DNS did not answer about the sender's domain: check the mail server once more.")
+    ),
     "bad_domain": _record,
+    "restored": _lost,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.web.words import gettext as _
 from mailings.models import MailServer
+from mailings.sending import dns
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,14 @@ def _record(raw: Mapping[str, Any]) -> Finding:
     text = _problems().get(str(raw.get("problem")), "")
     if found:
         text = f"{text} {_('There is now: %(found)s', found=found)}".strip()
+    record = str(raw.get("record") or "")
+    if dns.OWN_ADDRESS in record:
+        address = _("PUBLIC-ADDRESS")
+        record = record.replace(dns.OWN_ADDRESS, address)
+        own = _("Instead of %(address)s put the public address your letters leave from.", address=address)  # fmt: skip
+        text = f"{text} {own}".strip()
     title = _("%(record)s is missing", record=name) if state == "missing" else _("%(record)s is wrong", record=name)  # fmt: skip
-    return Finding("bad", title, text, str(raw.get("name") or ""), "TXT", str(raw.get("record") or ""))  # fmt: skip
+    return Finding("bad", title, text, str(raw.get("name") or ""), "TXT", record)
 
 
 def _problems() -> dict[str, str]:
