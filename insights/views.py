@@ -7,12 +7,13 @@ from secrets import token_hex
 from typing import Any
 
 from flask import Blueprint, Response, g, make_response, render_template, request
-from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 from core.runtime import current
 from core.web.guard import frame_entry, viewer_required
 from core.web.session import Viewer
 from insights import card, received, shown
+from insights.granted_views import granted_client
 from insights.rules import chart
 from integration import cards, frames, merged, portals
 from integration.bitrix.payloads import FramePost
@@ -67,14 +68,14 @@ def placement(code: str) -> str | Response:
 @viewer_required
 def show() -> str:
     """The tab again: another client of the same deal, or newer figures."""
-    return _page(_granted_client())
+    return _page(granted_client())
 
 
 @blueprint.get("/card/deals")
 @viewer_required
 def deals() -> str:
     """The list of deals, or its next page."""
-    client = _granted_client()
+    client = granted_client()
     counted_only = request.args.get("show", "counted") == "counted"
     after = _place(request.args.get("after"))
     template = "insights/deal_rows.html" if after else "insights/deals.html"
@@ -85,7 +86,7 @@ def deals() -> str:
 @viewer_required
 def mailings() -> str:
     """The next page of what the client was sent."""
-    client = _granted_client()
+    client = granted_client()
     facts = _received(client, request.args.get("after", ""))
     return render_template("insights/received_rows.html", client=client.name, **facts)
 
@@ -144,17 +145,6 @@ def _received(client: Client, after: str = "") -> dict[str, Any]:
     with current().sessions() as session:
         found, more = received.page(session, g.viewer.portal_id, client, after)
     return {"received": found, "received_more": more}
-
-
-def _granted_client() -> Client:
-    """The client asked for, or the card's first: one the viewer was proved to be allowed to see."""
-    viewer: Viewer = g.viewer
-    if not viewer.clients:
-        raise Forbidden
-    name = request.args.get("client", viewer.clients[0])
-    if name not in viewer.clients:
-        raise Forbidden
-    return Client.named(name)
 
 
 def _place(text: str | None) -> Place | None:

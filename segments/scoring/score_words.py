@@ -59,6 +59,20 @@ def groups(names: Mapping[str, str]) -> dict[str, str]:
     return {key: names.get(key) or _(MEANINGS[key].name) for key in rfm.ALL_GROUPS}
 
 
+def advice() -> dict[str, str]:
+    """What to do about a group a letter or a call can still move."""
+    return {
+        "cannot_lose": _("Call or write to them personally: win them back first."),
+        "at_risk": _("Give a reason to come back before they settle elsewhere."),
+        "attention": _("Remind of yourself while the pause is short."),
+        "fading": _("A small occasion is enough now, later it won't be."),
+        "newcomers": _("Propose a second purchase while the first is fresh."),
+        "big_start": _("Show what goes with the purchase."),
+        "growing": _("Propose one thing more while it goes well."),
+        "best": _("Show new things first, ask for a recommendation."),
+    }
+
+
 def stages() -> dict[str, str]:
     """Every stage's name."""
     return {key: _(_STAGES[key]) for key in lifecycle.STAGES}

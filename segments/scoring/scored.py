@@ -41,7 +41,8 @@ class ScoreBasis(OfPortal, Base):
     """What the clients of a kind were scored by: the day, the edges and the versions of both rules.
 
     `how` may be thresholds though quantiles were asked for: there were too few buyers. `gaps` is the history of
-    pauses, as [days, ended, still lasting]; `stages` the edges of the lifecycle in force.
+    pauses, as [days, ended, still lasting]; `stages` the edges of the lifecycle in force. `ltv_percentiles`: the LTV
+    that 1, 2… 99 of a hundred buyers don't exceed.
     """
 
     __tablename__ = "score_bases"
@@ -56,6 +57,7 @@ class ScoreBasis(OfPortal, Base):
     money: Mapped[list[Decimal]] = mapped_column(ARRAY(Money))
     gaps: Mapped[list[Any]] = mapped_column(JSONB)
     stages: Mapped[list[int]] = mapped_column(ARRAY(sa.Integer))
+    ltv_percentiles: Mapped[list[Decimal] | None] = mapped_column(ARRAY(Money))
     rule_version: Mapped[int]
     choices_version: Mapped[int]
     due: Mapped[bool] = mapped_column(server_default=sa.false())

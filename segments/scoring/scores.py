@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
@@ -23,7 +23,7 @@ from core.locks import one_at_a_time
 from integration import admin_rules
 from integration.admin_rules import RuleName
 from integration.models import AdminRule, Money, Portal, PortalState
-from segments.models import ClientKind, MetricsRun
+from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.rules import lifecycle, rfm
 from segments.rules.score_choices import How, OfKind, ScoreChoices
 from segments.scoring import score_facts
@@ -133,6 +133,7 @@ def compute_all(session: Session, portal_id: int) -> int:
                 **_stored(basis, number),
                 "gaps": [[each.days, each.ended, each.open] for each in found],
                 "stages": list(_stages(choices.of_kind(kind), found)),
+                "ltv_percentiles": _percentiles(session, portal_id, kind),
                 "rule_version": rule.version,
                 "choices_version": version,
                 "due": False,
@@ -238,6 +239,16 @@ def _store_some(
         _TABLE.c.client_id.not_in(sa.select(facts.c.client_id)),
     )
     return written + len(session.execute(gone.returning(sa.literal(1))).all())
+
+
+def _percentiles(session: Session, portal_id: int, kind: ClientKind) -> list[Decimal] | None:
+    """The LTV that 1, 2… 99 of a hundred buyers don't exceed; None without buyers."""
+    hundredths = sa.literal([place / 100 for place in range(1, 100)], ARRAY(sa.Double))
+    metrics = ClientMetrics
+    query = sa.select(sa.func.percentile_disc(hundredths).within_group(metrics.ltv)).where(
+        metrics.portal_id == portal_id, metrics.kind == kind.value
+    )
+    return session.scalar(query)
 
 
 def _stored(basis: Basis, number: int) -> dict[str, Any]:
