@@ -12,6 +12,7 @@ import cli_people
 import cli_rules
 import cli_segments
 import cli_sender
+import insights.profile_views
 import insights.views
 import integration.health
 import integration.health_views
@@ -19,10 +20,13 @@ import integration.standing_views
 import integration.views
 import mailings.planning.readiness
 import mailings.sending.launching
+import mailings.sending.restored
 import mailings.web.drafts.steering_views
 import mailings.web.drafts.views
 import mailings.web.letters.offer_views
+import mailings.web.letters.picture_views
 import mailings.web.letters.views
+import mailings.web.public.picture_views
 import mailings.web.public.receipt_views
 import mailings.web.public.tracking_views
 import mailings.web.public.unsubscribe_views
@@ -36,6 +40,7 @@ import segments.gallery_views
 import segments.list_views
 import segments.reading_views
 import segments.rfm_views
+import segments.rights_views
 import segments.segment_views
 import segments.settings_views
 import segments.standing
@@ -45,7 +50,9 @@ from core import embedded, log, runtime
 from core.config import Settings
 from core.runtime import Runtime
 from core.web import health, shell, trace
+from mailings import conditions as mail_conditions
 from mailings import permissions  # noqa: F401 - its tables
+from segments.conditions import joining
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -70,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         segments.gallery_views.blueprint,
         segments.list_views.blueprint,
         segments.rfm_views.blueprint,
+        segments.rights_views.blueprint,
         mailings.web.drafts.views.blueprint,
         mailings.web.drafts.steering_views.blueprint,
         mailings.web.settings.views.blueprint,
@@ -78,11 +86,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         mailings.web.settings.consent_file_views.blueprint,
         mailings.web.letters.offer_views.blueprint,
         mailings.web.letters.views.blueprint,
+        mailings.web.letters.picture_views.blueprint,
+        mailings.web.public.picture_views.blueprint,
         mailings.web.public.tracking_views.blueprint,
         mailings.web.public.unsubscribe_views.blueprint,
         mailings.web.public.receipt_views.blueprint,
         mailings.web.results.views.blueprint,
         insights.views.blueprint,
+        insights.profile_views.blueprint,
     ):
         app.register_blueprint(blueprint)
     cli.register(app)
@@ -94,12 +105,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli_mailings.register(app)
     cli_people.register(app)
     integration.health.figures_from(segments.standing.figures)
+    integration.health.held_from(mailings.sending.restored.held)
     mailings.planning.readiness.also(mailings.sending.launching.problems)
+    mailings.planning.readiness.also(mailings.sending.restored.problems)
+    joining.join(*mail_conditions.RELATIONS)
     shell.register(
         app,
         settings,
         recheck=integration.views.recheck,
         renewal_endpoint="integration.renew_session",
         standing=integration.standing_views.of,
+        askable=integration.views.askable,
     )
     return app

@@ -25,6 +25,9 @@ from mailings.planning.steering import NotReady
 from mailings.rules.lifecycle import IllegalTransition
 from mailings.rules.plans import BadPlan
 from mailings.rules.states import ChannelKey, MailingState
+from mailings.sending import launching
+from mailings.sending import restored as after_restore
+from mailings.sending.restored import Choice
 from segments.members.saving import NoSuchSegment
 
 _RATE = re.compile(r"(\d{1,6})(?:/min(?:ute)?)?")
@@ -90,8 +93,13 @@ def create_command(name: str, json_: bool, **asked: Any) -> None:
 @click.argument("mailing_id", metavar="ID", type=int)
 @as_json
 def start_command(mailing_id: int, json_: bool) -> None:
-    """Throw the switch: the recipients are written down at once, the sender does the rest."""
+    """Throw the switch: the recipients are written down at once, the sender does the rest.
+
+    A mail server nobody has checked is checked first where the mailing goes to many.
+    """
     sessions = current().sessions
+    with _steered(mailing_id) as (session, portal_id):
+        launching.look_at_server(current(), portal_id, mailing_id)
     with _steered(mailing_id) as (session, portal_id):
         steering.start(session, portal_id, mailing_id, passing=_WITHOUT)
     steering.plan_now(sessions, portal_id, mailing_id)
@@ -115,11 +123,19 @@ def pause_command(mailing_id: int, json_: bool) -> None:
 
 @mailings_group.command("resume")
 @click.argument("mailing_id", metavar="ID", type=int)
+@click.option(
+    "--restored",
+    type=click.Choice([each.value for each in Choice]),
+    help="After the database was restored: skip those who may have got it, or send to all.",
+)
 @as_json
-def resume_command(mailing_id: int, json_: bool) -> None:
+def resume_command(mailing_id: int, restored: str | None, json_: bool) -> None:
     """Go on."""
     with _steered(mailing_id) as (session, portal_id):
-        steering.resume(session, portal_id, mailing_id)
+        if restored:
+            after_restore.go_on(session, portal_id, mailing_id, Choice(restored))
+        else:
+            steering.resume(session, portal_id, mailing_id)
     steering.plan_now(current().sessions, portal_id, mailing_id)
     _tell(portal_id, mailing_id, json_=json_)
 

@@ -29,6 +29,7 @@ class RuleName(StrEnum):
     KEEPING = "keeping"  # which entities and custom fields are mirrored
     HOURS = "hours"  # when people work, and when everything is checked
     SCORES = "scores"  # how clients are scored and named, where the stages of their life begin
+    RIGHTS = "rights"  # who may build segments and write letters, who may start mailings
     MAILING = "mailing"  # on what ground people are written to, how often, where consents come from
 
 

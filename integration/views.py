@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import Blueprint, Response, g, render_template, request
 
@@ -13,7 +14,17 @@ from core.runtime import current
 from core.web import errors, shell, throttle
 from core.web.guard import admin_required, frame_entry, public
 from core.web.session import LIFETIME, Viewer
-from integration import cards, frames, health_words, hints, installs, jobs, portals, troubles
+from integration import (
+    cards,
+    frames,
+    health_words,
+    hints,
+    installs,
+    jobs,
+    portals,
+    rights,
+    troubles,
+)
 from integration.bitrix.errors import BitrixError
 from integration.bitrix.payloads import EventPost, FramePost, MalformedPayload, decode
 from integration.frames import Confirmed, FrameRefused
@@ -191,6 +202,8 @@ def open_viewer(
     able to read them. The id in the POST is not enough: anyone may write another one there.
     """
     post = confirmed.post
+    with current().sessions() as session:
+        given = () if confirmed.is_admin else rights.of(session, portal_id, confirmed.user_id)
     viewer = Viewer(
         portal_id=portal_id,
         user_id=confirmed.user_id,
@@ -200,18 +213,26 @@ def open_viewer(
         entity_id=card_id,
         expires_at=utcnow() + LIFETIME,
         clients=tuple(clients),
+        rights=given,
     )
     shell.open_session(viewer, confirmed.origin)
 
 
 def recheck(viewer: Viewer) -> Viewer | None:
-    """The viewer's session, if the application is still on the portal and the viewer not dismissed."""
+    """The viewer as known now, if the application is still on the portal and the viewer not dismissed."""
     with current().sessions() as session:
         portal = session.get(Portal, viewer.portal_id)
         user = session.get(PortalUser, (viewer.portal_id, viewer.user_id))
+        given = () if viewer.is_admin else rights.of(session, viewer.portal_id, viewer.user_id)
     gone = portal is None or portal.state == PortalState.UNINSTALLED
     dismissed = user is not None and not user.active
-    return None if gone or dismissed else viewer
+    return None if gone or dismissed else replace(viewer, rights=given)
+
+
+def askable(viewer: Viewer) -> list[str]:
+    """Whom to ask for rights on the viewer's portal."""
+    with current().sessions() as session:
+        return rights.askable(session, viewer.portal_id)
 
 
 def frame_post() -> FramePost:

@@ -15,7 +15,7 @@ from flask import Blueprint, g, render_template, request
 
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
+from integration.rights import may_write
 from segments import jobs, segment_views
 from segments.building import (
     builder,
@@ -38,7 +38,7 @@ blueprint = Blueprint("builder", __name__, template_folder="templates")
 
 
 @blueprint.get("/segments/builder")
-@admin_required
+@may_write
 def open_builder() -> str:
     """A new segment, or one that is to be changed."""
     with current().sessions() as session:
@@ -58,7 +58,7 @@ def opened(begun: Beginning) -> str:
 
 
 @blueprint.post("/segments/builder/edit")
-@admin_required
+@may_write
 def edit() -> tuple[str, int]:
     """The tree after what was typed and pressed."""
     with current().sessions() as session:
@@ -70,7 +70,7 @@ def edit() -> tuple[str, int]:
 
 
 @blueprint.post("/segments/builder/count")
-@admin_required
+@may_write
 def count() -> str:
     """How many one branch selects, or the whole draft; asked for by the tree itself."""
     place = request.form.get("of", "")
@@ -92,7 +92,7 @@ def count() -> str:
 
 
 @blueprint.post("/segments/builder/fields")
-@admin_required
+@may_write
 def fields() -> str:
     """Everything a condition can be added about at this place."""
     place = request.form.get("at", "")
@@ -106,7 +106,7 @@ def fields() -> str:
 
 
 @blueprint.post("/segments/builder/values")
-@admin_required
+@may_write
 def values() -> str:
     """The list that a condition's values are chosen from, searched."""
     place, typed = request.form.get("at", ""), request.form.get("search", "")
@@ -129,7 +129,7 @@ def values() -> str:
 
 
 @blueprint.post("/segments/builder/save")
-@admin_required
+@may_write
 def save() -> tuple[str, int]:
     """Save the draft as a new segment, or as a new version of the one it came from."""
     portal_id = g.viewer.portal_id

@@ -14,6 +14,7 @@ from integration.bitrix.budgets import Priority
 from integration.bitrix.errors import BitrixError
 from integration.connect import connect
 from integration.models import Portal
+from integration.rights import may_write
 from segments import builder_views, gallery_forms, jobs, segment_views
 from segments.building import builder, counting
 from segments.building.builder_page import Beginning
@@ -28,7 +29,7 @@ blueprint = Blueprint("gallery", __name__, template_folder="templates")
 
 
 @blueprint.get("/segments/presets")
-@admin_required
+@may_write
 def gallery() -> str:
     """All ready segments by topic."""
     with current().sessions() as session:
@@ -37,7 +38,7 @@ def gallery() -> str:
 
 
 @blueprint.post("/segments/presets/<key>/count")
-@admin_required
+@may_write
 def count_preset(key: str) -> str:
     """How many a ready segment selects with the numbers of its form; or what it lacks here."""
     with current().sessions() as session:
@@ -50,7 +51,7 @@ def count_preset(key: str) -> str:
 
 
 @blueprint.post("/segments/presets/<key>/open")
-@admin_required
+@may_write
 def open_preset(key: str) -> tuple[str, int]:
     """The builder with a ready segment in it."""
     with current().sessions() as session:
@@ -62,7 +63,7 @@ def open_preset(key: str) -> tuple[str, int]:
 
 
 @blueprint.post("/segments/presets/<key>/save")
-@admin_required
+@may_write
 def save_preset(key: str) -> tuple[str, int]:
     """Save a ready segment under its own name."""
     portal_id = g.viewer.portal_id

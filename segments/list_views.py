@@ -9,8 +9,8 @@ from flask import Blueprint, Response, g, render_template, request
 
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
 from core.web.words import gettext as _
+from integration.rights import may_write
 from segments import jobs, segment_views
 from segments.conditions.catalog import scope_of
 from segments.conditions.definitions import InvalidCondition
@@ -27,14 +27,14 @@ _FORM = 64 * 1024
 
 
 @blueprint.get("/segments/lists/new")
-@admin_required
+@may_write
 def new_list() -> str:
     """The form of a list from a file."""
     return render_template("segments/list_new.html", words=list_words)
 
 
 @blueprint.post("/segments/lists/look")
-@admin_required
+@may_write
 def look_at_file() -> tuple[str, int]:
     """The file's first rows, and what its columns seem to mean."""
     data, filename = _file()
@@ -48,7 +48,7 @@ def look_at_file() -> tuple[str, int]:
 
 
 @blueprint.post("/segments/lists")
-@admin_required
+@may_write
 def import_file() -> tuple[str, int]:
     """Put the rows of a file into a new list, or into the one that is named."""
     data, filename = _file()
@@ -80,7 +80,7 @@ def import_file() -> tuple[str, int]:
 
 
 @blueprint.get("/segments/<int:segment_id>/refused")
-@admin_required
+@may_write
 def refused(segment_id: int) -> Response:
     """The rows of the last file that were left out, with why."""
     with current().sessions() as session:
@@ -93,21 +93,21 @@ def refused(segment_id: int) -> Response:
 
 
 @blueprint.post("/segments/<int:segment_id>/put")
-@admin_required
+@may_write
 def put(segment_id: int) -> str:
     """Put a card into a list."""
     return _by_hand(lists.put_in, segment_id, "put")
 
 
 @blueprint.post("/segments/<int:segment_id>/take")
-@admin_required
+@may_write
 def take(segment_id: int) -> str:
     """Take a card out of a list."""
     return _by_hand(lists.take_out, segment_id, "taken")
 
 
 @blueprint.post("/segments/<int:segment_id>/freeze")
-@admin_required
+@may_write
 def freeze(segment_id: int) -> tuple[str, int]:
     """A list of who is in now, which changes no more."""
     portal_id = g.viewer.portal_id

@@ -13,6 +13,7 @@ from core.runtime import current
 from core.web.guard import admin_required
 from integration.admin_rules import Overtaken
 from integration.models import Portal
+from integration.rights import may_write
 from segments import builder_views, jobs, rfm_forms, score_map
 from segments.building import builder
 from segments.building.builder_page import Beginning
@@ -25,14 +26,14 @@ blueprint = Blueprint("rfm", __name__, template_folder="templates")
 
 
 @blueprint.get("/segments/rfm")
-@admin_required
+@may_write
 def rfm_page() -> str:
     """The page of one kind of client."""
     return _page(_kind(request.args))
 
 
 @blueprint.get("/segments/rfm/map")
-@admin_required
+@may_write
 def rfm_map() -> str:
     """The map, the groups and the stages, counted now; asks for itself until everybody is scored."""
     kind = _kind(request.args)
@@ -46,7 +47,7 @@ def rfm_map() -> str:
 
 
 @blueprint.get("/segments/rfm/segment")
-@admin_required
+@may_write
 def begin_segment() -> str:
     """The builder with a new segment in it: the clients of a cell, of a group or of a stage."""
     kind, asked = _kind(request.args), request.args
@@ -66,7 +67,7 @@ def begin_segment() -> str:
 
 
 @blueprint.post("/segments/rfm/preview")
-@admin_required
+@may_write
 def preview_choices() -> tuple[str, int]:
     """How many would change their group by the choices in the form; nothing is stored."""
     kind = _kind(request.form)

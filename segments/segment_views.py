@@ -9,8 +9,8 @@ from flask import Blueprint, Response, g, render_template, request
 
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
 from core.web.words import gettext as _
+from integration.rights import may_write
 from segments import jobs, segment_pages
 from segments.conditions.catalog import scope_of
 from segments.conditions.definitions import InvalidCondition
@@ -22,21 +22,21 @@ blueprint = Blueprint("saved_segments", __name__, template_folder="templates")
 
 
 @blueprint.get("/segments")
-@admin_required
+@may_write
 def listed() -> str:
     """The portal's segments."""
     return _list()
 
 
 @blueprint.get("/segments/<int:segment_id>")
-@admin_required
+@may_write
 def segment(segment_id: int) -> str:
     """One segment."""
     return page(segment_id)
 
 
 @blueprint.get("/segments/<int:segment_id>/state")
-@admin_required
+@may_write
 def state(segment_id: int) -> str:
     """Its counters; asks for itself until they are counted."""
     with current().sessions() as session:
@@ -45,7 +45,7 @@ def state(segment_id: int) -> str:
 
 
 @blueprint.get("/segments/<int:segment_id>/sample")
-@admin_required
+@may_write
 def sample(segment_id: int) -> str:
     """Ten people, each with why he is in."""
     with current().sessions() as session:
@@ -55,7 +55,7 @@ def sample(segment_id: int) -> str:
 
 
 @blueprint.get("/segments/<int:segment_id>/people")
-@admin_required
+@may_write
 def people(segment_id: int) -> str:
     """The cards that were looked for, each with why it is in or not."""
     typed = request.args.get("search", "").strip()
@@ -67,7 +67,7 @@ def people(segment_id: int) -> str:
 
 
 @blueprint.get("/segments/<int:segment_id>/moves")
-@admin_required
+@may_write
 def moves(segment_id: int) -> str:
     """Who came and went lately, and why."""
     with current().sessions() as session:
@@ -77,7 +77,7 @@ def moves(segment_id: int) -> str:
 
 
 @blueprint.get("/segments/<int:segment_id>/overlap")
-@admin_required
+@may_write
 def overlap(segment_id: int) -> str:
     """What the segment has in common with another one."""
     other_id = request.args.get("other", type=int)
@@ -91,7 +91,7 @@ def overlap(segment_id: int) -> str:
 
 
 @blueprint.get("/segments/<int:segment_id>/export")
-@admin_required
+@may_write
 def export(segment_id: int) -> Response:
     """The members as a file."""
     portal_id, sessions = g.viewer.portal_id, current().sessions
@@ -107,14 +107,14 @@ def export(segment_id: int) -> Response:
 
 
 @blueprint.post("/segments/<int:segment_id>/name")
-@admin_required
+@may_write
 def rename(segment_id: int) -> tuple[str, int]:
     """Another name."""
     return _change(segment_id, name=request.form.get("name", ""))
 
 
 @blueprint.post("/segments/<int:segment_id>/restore")
-@admin_required
+@may_write
 def restore(segment_id: int) -> tuple[str, int]:
     """Put an older version into force again."""
     number, version = (request.form.get(name, type=int) for name in ("number", "version"))
@@ -138,7 +138,7 @@ def restore(segment_id: int) -> tuple[str, int]:
 
 
 @blueprint.post("/segments/<int:segment_id>/archive")
-@admin_required
+@may_write
 def archive(segment_id: int) -> tuple[str, int]:
     """Put the segment away."""
     try:

@@ -8,10 +8,12 @@ from flask import Blueprint, g, render_template
 
 from core.runtime import current
 from core.web.guard import admin_required, frame_entry, viewer_required
-from integration import frames, jobs
+from integration import frames, jobs, rights
+from integration.models import Portal
+from integration.rights import Right, may_write
 from integration.sync import runs
 from integration.views import frame_post, installed_portal, open_viewer
-from segments import pipeline
+from segments import chances, pipeline
 from segments.worth import base, rule_versions, sale_rules
 from segments.writing import writeback
 
@@ -45,10 +47,21 @@ def sync_card() -> str:
 
 
 @blueprint.get("/home/figures")
-@admin_required
+@may_write
 def figures() -> str:
     """The base in figures; asks for itself until they are those of the present rule."""
     return render_template("segments/figures.html", **_figures(g.viewer.portal_id))
+
+
+@blueprint.get("/home/chances")
+@may_write
+def chances_card() -> str:
+    """Groups worth a mailing today, asked for after the page: everybody is looked at for them."""
+    portal_id = g.viewer.portal_id
+    with current().sessions() as session:
+        found = chances.found(session, portal_id)
+        currency = session.get_one(Portal, portal_id).base_currency or "RUB"
+    return render_template("segments/chances.html", chances=found, currency=currency)
 
 
 @blueprint.post("/home/sync")
@@ -60,9 +73,12 @@ def sync_now() -> str:
 
 
 def _home(portal_id: int) -> str:
-    """Of the whole base, for administrators: the mirror knows more than other people may see."""
-    if not g.viewer.is_admin:
-        return render_template("segments/home_manager.html")
+    """Of the whole base, for those an administrator lets see it: the mirror knows more than other people may."""
+    if not g.viewer.may(Right.WRITE):
+        with current().sessions() as session:
+            return render_template(
+                "segments/home_manager.html", askable=rights.askable(session, portal_id)
+            )
     with current().sessions() as session:
         facts: dict[str, Any] = {
             "run": runs.progress(session, portal_id),

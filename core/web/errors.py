@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from core.errors import ConfigError, ServiceError
@@ -14,6 +15,8 @@ from core.web.words import gettext as _
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
+
+    from core.web.session import Viewer
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,9 @@ class Trouble:
     tone: str = "danger"
 
 
-def register(app: Flask) -> None:
-    """Show our own pages for every error of `app`."""
+def register(app: Flask, askable: Callable[[Viewer], list[str]] | None = None) -> None:
+    """Show our own pages for every error of `app`. `askable`: who can give a viewer more rights, by name."""
+    app.extensions["askable"] = askable
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ServiceError, service_error)
     app.register_error_handler(ConfigError, _config_error)
@@ -65,14 +69,7 @@ def worded(status: int) -> Trouble:
             "warning",
         )
     if status == 403:
-        text = (
-            _("Only a portal administrator may do this. Ask one to help.")
-            if g.get("viewer")
-            else _(
-                "Bitrix24 did not confirm this request. Open the application from the portal once more."
-            )
-        )
-        return Trouble(403, _("Not enough rights"), text, "LockM", "warning")
+        return Trouble(403, _("Not enough rights"), _whom_to_ask(), "LockM", "warning")
     if status == 404:
         return Trouble(
             404,
@@ -92,6 +89,19 @@ def worded(status: int) -> Trouble:
     return Trouble(
         status, _("The request was not understood"), _("Check what you entered and try again.")
     )
+
+
+def _whom_to_ask() -> str:
+    viewer = g.get("viewer")
+    if viewer is None:
+        return _(
+            "Bitrix24 did not confirm this request. Open the application from the portal once more."
+        )
+    askable = current_app.extensions["askable"]
+    names = askable(viewer) if askable else []
+    if not names:
+        return _("Only a portal administrator may do this. Ask one to help.")
+    return _("An administrator can let you do this. Ask: %(names)s.", names=", ".join(names))
 
 
 def _broken(status: int = 500) -> Trouble:

@@ -24,15 +24,23 @@ class Rule(Enum):
     PUBLIC = "anyone"
     FRAME_ENTRY = "a Bitrix24 frame: the view itself proves the POST and starts a session"
     VIEWER = "a signed-in portal user"
+    RIGHT = "a signed-in portal user whom an administrator has let do it"
     ADMIN = "a signed-in portal administrator"
 
 
 @dataclass(frozen=True)
 class Access:
-    """The rule a view carries; `why` explains a public one."""
+    """The rule a view carries; `why` explains a public one, `right` is what RIGHT asks for."""
 
     rule: Rule
     why: str = ""
+    right: str = ""
+
+    def lets(self, viewer: Viewer) -> bool:
+        """Whether a signed-in viewer may call the view."""
+        if self.rule is Rule.RIGHT:
+            return viewer.may(self.right)
+        return self.rule is Rule.VIEWER or viewer.is_admin
 
 
 class UnguardedRoute(Exception):
@@ -52,6 +60,11 @@ def frame_entry(view: View) -> View:
 def viewer_required(view: View) -> View:
     """Only with a session token in `Authorization`; the view reads `g.viewer`."""
     return _marker(Access(Rule.VIEWER))(view)
+
+
+def right_required(right: str) -> Callable[[View], View]:
+    """As viewer_required, and an administrator has given the viewer this right, or he is one."""
+    return _marker(Access(Rule.RIGHT, right=right))
 
 
 def admin_required(view: View) -> View:
@@ -91,7 +104,7 @@ def enforce() -> None:
     if access.rule in {Rule.PUBLIC, Rule.FRAME_ENTRY}:
         return
     g.viewer = _viewer()
-    if access.rule is Rule.ADMIN and not g.viewer.is_admin:
+    if not access.lets(g.viewer):
         raise Forbidden
 
 

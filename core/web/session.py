@@ -32,7 +32,8 @@ class SessionExpired(SessionInvalid):
 class Viewer:
     """A portal user in front of one of our pages, and where the page is shown.
 
-    `clients`: whose figures the viewer was proved to be allowed to see there, as kind:id.
+    `clients`: whose figures the viewer was proved to be allowed to see there, as kind:id. `rights`: what an
+    administrator of the portal lets the viewer do.
     """
 
     portal_id: int
@@ -43,6 +44,11 @@ class Viewer:
     entity_id: int | None
     expires_at: datetime
     clients: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
+
+    def may(self, right: str) -> bool:
+        """Whether the viewer has this right; an administrator has all."""
+        return self.is_admin or right in self.rights
 
 
 def issue(secret_key: str, viewer: Viewer, now: datetime | None = None) -> str:
@@ -81,8 +87,8 @@ def _read(secret_key: str, token: str, now: datetime) -> tuple[Viewer, datetime]
         facts: dict[str, Any] = _serializer(secret_key).loads(token)
         seen_at = datetime.fromtimestamp(facts.pop("seen_at"), UTC)
         expires_at = datetime.fromtimestamp(facts.pop("expires_at"), UTC)
-        clients = tuple(facts.pop("clients"))
-        viewer = Viewer(**facts, expires_at=expires_at, clients=clients)
+        clients, rights = tuple(facts.pop("clients")), tuple(facts.pop("rights"))
+        viewer = Viewer(**facts, expires_at=expires_at, clients=clients, rights=rights)
     except (BadSignature, TypeError, KeyError, AttributeError) as error:
         raise SessionInvalid("not a session token") from error
     if now >= expires_at or now - seen_at >= IDLE:

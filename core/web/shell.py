@@ -43,13 +43,15 @@ def register(
     recheck: Recheck | None = None,
     renewal_endpoint: str | None = None,
     standing: Callable[[Viewer], Notice | None] | None = None,
+    askable: Callable[[Viewer], list[str]] | None = None,
 ) -> None:
     """Call last in the composition root: a route without an access rule stops the start.
 
     Make the application with `Flask(__name__, static_folder=None)`: static files are served here.
     `recheck`: see guard.register. `renewal_endpoint`: a frame entry that pages post a fresh user
     token to when their session is over; it calls `open_session` and answers 204. `standing`: what
-    every page says to its viewer above its content, if anything.
+    every page says to its viewer above its content, if anything. `askable`: names of those who can
+    give a viewer the rights he lacks.
     """
     app.extensions["session_renewal"] = renewal_endpoint
     app.extensions["standing"] = standing
@@ -59,7 +61,7 @@ def register(
     app.register_blueprint(blueprint)
     app.context_processor(_page_facts)
     app.jinja_env.globals["asset"] = asset
-    errors.register(app)
+    errors.register(app, askable)
     security.register(app, https=settings.public_url.startswith("https://"))
     guard.register(app, recheck)
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
+from mailings import touching
 from mailings.consent.hashing import address_hash
 from mailings.permissions import Consent, ConsentRecord
 from mailings.rules.consents import FIRST_TOPIC
@@ -62,7 +63,9 @@ def record_all(session: Session, portal_id: int, lines: Iterable[Line]) -> int:
     """Add these lines, in one statement a portion; how many."""
     rows = [_row(portal_id, line) for line in lines]
     for start in range(0, len(rows), _AT_ONCE):
-        _add(session, rows[start : start + _AT_ONCE])
+        portion = rows[start : start + _AT_ONCE]
+        _add(session, portion)
+        touching.note_addresses(session, portal_id, [str(row["address"]) for row in portion])
     return len(rows)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from core.database import Base, any_of
 from integration.mirror import Address
 from integration.models import MergedClient
+from mailings.consent import ledger
 from mailings.consent.hashing import address_hash
 from mailings.models import (
     Attribution,
@@ -85,16 +87,26 @@ def known(session: Session, person: Person) -> Iterator[tuple[str, dict[str, Any
 
 def proof(session: Session, person: Person) -> str:
     """What he agreed to and took back, as CSV a spreadsheet opens without taking any cell for a formula."""
-    query = sa.select(*(getattr(ConsentRecord, name) for name in _PROOF)).where(
-        ConsentRecord.portal_id == person.portal_id,
-        ConsentRecord.address_hash.in_(person.hashes),
-    )
+    return as_csv(ledger.lines_of(session, person.portal_id, person.addresses))
+
+
+def as_csv(lines: Iterable[ConsentRecord]) -> str:
+    """These lines of the ledger with all that proves them, for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
     writer.writerow(_PROOF)
-    for row in session.execute(query.order_by(ConsentRecord.happened_at, ConsentRecord.id)):
-        writer.writerow([_safe(_plain(value)) for value in row])
+    for line in lines:
+        writer.writerow([_safe(value) for value in _told(line).values()])
     return text.getvalue()
+
+
+def as_json(lines: Iterable[ConsentRecord]) -> str:
+    """The same for a program: a list, each line with the same names."""
+    return json.dumps([_told(line) for line in lines], ensure_ascii=False, indent=1, default=str)
+
+
+def _told(line: ConsentRecord) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in _PROOF}
 
 
 def deliveries_of(person: Person) -> sa.Select[Any]:

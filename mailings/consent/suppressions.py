@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from mailings import touching
 from mailings.consent.hashing import address_hash
 from mailings.permissions import Suppression
 from mailings.rules.consents import STRONGEST_LAST, Reason
@@ -49,6 +50,7 @@ def suppress(  # noqa: PLR0913 - so much is kept of it
         until=None if for_good else until,
         actor=actor,
     )
+    touching.note_addresses(session, portal_id, [address])
 
 
 def lift(session: Session, portal_id: int, channel: str, address: str, *, actor: str) -> bool:
@@ -62,6 +64,7 @@ def lift(session: Session, portal_id: int, channel: str, address: str, *, actor:
         raise NeverLifted(found.reason)
     session.delete(found)
     session.flush()
+    touching.note_addresses(session, portal_id, [address])
     return True
 
 

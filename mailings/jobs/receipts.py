@@ -56,7 +56,7 @@ def credit() -> None:
 def credit_portal(portal_id: int) -> None:
     """Bring the portal's attributions up to its leads and deals."""
     with bound(portal=portal_id), transaction(current().sessions) as session:
-        attributing.attribute(session, portal_id)
+        attributing.attribute(session, portal_id, key=current().settings.secret_key)
 
 
 def enqueue_reading(portal_id: int, server_id: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from mailings import touching
 from mailings.models import Delivery, DeliveryEvent, MailingLink
 from mailings.rules.events import EventKind
 from mailings.rules.robots import BURST, Ruling, Seen, ruling
@@ -103,7 +104,10 @@ def record(session: Session, portal_id: int, delivery_id: int, event: Event) -> 
         .returning(Delivery.id)
         .execution_options(synchronize_session=False)
     )
-    return session.execute(change).first() is not None
+    if session.execute(change).first() is None:
+        return False
+    touching.note_deliveries(session, portal_id, [delivery_id])
+    return True
 
 
 def _added(portal_id: int, delivery_id: int, event: Event, at: sa.ColumnElement[Any]) -> Any:

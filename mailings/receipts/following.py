@@ -10,10 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.database import SessionFactory, transaction
-from mailings.models import Delivery, MailingLink
+from mailings.models import Delivery, Mailing, MailingLink
 from mailings.receipts import events
 from mailings.receipts.events import Opening
-from mailings.rules import links
+from mailings.rules import links, tokens
+from mailings.rules.tokens import Purpose
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +22,23 @@ LONGEST_AGENT = 400
 _SCHEMES = {"http", "https"}
 
 
-def target(session: Session, portal_id: int, delivery_id: int, number: int) -> str | None:
-    """The stored address of a delivery's link, the promo code in its place; None where there is none, or none to lead to."""
+def target(
+    session: Session, portal_id: int, delivery_id: int, number: int, key: str = ""
+) -> str | None:
+    """The stored address of a delivery's link, the promo code in its place; None where there is none, or none to lead to.
+
+    `key` signs the recipient's mark, where the mailing wants one.
+    """
     if not events.storable(portal_id, delivery_id) or number >= 2**15:
         return None
     query = (
-        sa.select(MailingLink.url, Delivery.code)
+        sa.select(MailingLink.url, Delivery.code, Mailing.plan["mark_recipients"].as_boolean())
+        .join(
+            Mailing,
+            sa.and_(
+                Mailing.portal_id == MailingLink.portal_id, Mailing.id == MailingLink.mailing_id
+            ),
+        )
         .join(
             Delivery,
             sa.and_(
@@ -42,8 +54,12 @@ def target(session: Session, portal_id: int, delivery_id: int, number: int) -> s
         )
     )
     row = session.execute(query).one_or_none()
-    url = None if row is None else links.destination(row.url, row.code)
-    return url if url is not None and leads_somewhere(url) else None
+    if row is None:
+        return None
+    stored, code, marked = row
+    mark = tokens.label(key, Purpose.MARK, portal_id, delivery_id) if marked and key else ""
+    url = links.destination(stored, code, mark)
+    return url if leads_somewhere(url) else None
 
 
 def leads_somewhere(url: str) -> bool:

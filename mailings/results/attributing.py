@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from integration.models import Portal, PortalState
 from mailings.consent import settings
 from mailings.models import Attribution, AttributionRun, DeliveryEvent
-from mailings.results import crediting
+from mailings.results import crediting, marks
 from mailings.rules.events import REACTIONS
 from segments.worth import sales
 from segments.worth.sales import Rule, rule_of
@@ -49,8 +49,8 @@ def touched(session: Session) -> list[int]:
     return list(session.scalars(query))
 
 
-def attribute(session: Session, portal_id: int, *, whole: bool = False) -> int:
-    """Bring the portal's attributions up to its leads and deals; how many changed."""
+def attribute(session: Session, portal_id: int, *, whole: bool = False, key: str = "") -> int:
+    """Bring the portal's attributions up to its leads and deals; how many changed. `key` has signed the marks."""
     session.execute(sa.select(sa.func.set_config("work_mem", "128MB", True)))
     window = timedelta(days=settings.rules_of(session, portal_id).attribution_days)
     rule = rule_of(session, portal_id)
@@ -58,7 +58,7 @@ def attribute(session: Session, portal_id: int, *, whole: bool = False) -> int:
     rules, now = _rules(rule, window), session.execute(sa.select(sa.func.now())).scalar_one()
     all_over = whole or last is None or last.rules != rules or now - last.whole_at >= WHOLE_EVERY
     since = None if all_over or last is None else last.read_to - OVERLAP
-    changed = _store(session, portal_id, rule, window, since)
+    changed = _store(session, portal_id, rule, window, since, key)
     if last is None:
         last = AttributionRun(portal_id=portal_id)
         session.add(last)
@@ -75,13 +75,20 @@ def _rules(rule: Rule, window: timedelta) -> str:
 
 
 def _store(
-    session: Session, portal_id: int, rule: Rule, window: timedelta, since: datetime | None
+    session: Session,
+    portal_id: int,
+    rule: Rule,
+    window: timedelta,
+    since: datetime | None,
+    key: str,
 ) -> int:
     """One statement: what follows is stored, what was looked at and follows from nothing goes."""
-    cards = crediting.cards(portal_id, since, crediting.first_touch(session, portal_id))
+    first = crediting.first_touch(session, portal_id)
+    cards = crediting.cards(portal_id, since, first)
+    marked = marks.found(session, portal_id, key, since, first)
     oldest = session.scalar(sa.select(sa.func.min(cards.c.created_at)).where(cards.c.alive))
     touches = crediting.touches(portal_id, oldest - window if oldest else None)
-    best = crediting.credited(portal_id, cards, touches, window).cte("best")
+    best = crediting.credited(portal_id, cards, touches, window, marked).cte("best")
     gone = _gone(portal_id, cards, best, since).cte("gone")
     put = _put(_rows(portal_id, best, rule)).cte("put")
     changed = sa.select(

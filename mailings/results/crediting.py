@@ -5,6 +5,7 @@ It says of all cards what `mailings.rules.attribution.last_touch` says of one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from core.database import document
 from integration.mirror import Address, Contact, Deal, DealContact, Lead
 from integration.models import MergedClient
 from mailings.models import Delivery, DeliveryEvent
@@ -20,6 +22,8 @@ from mailings.rules.events import REACTIONS, EventKind
 from mailings.rules.states import DeliveryState
 
 LEAD, DEAL = "lead", "deal"
+Marked = Sequence[tuple[str, int, int]]
+"""Cards that carry the mark of a message: entity, number, delivery."""
 
 
 def first_touch(session: Session, portal_id: int) -> datetime | None:
@@ -88,9 +92,15 @@ def touches(portal_id: int, since: datetime | None) -> sa.CTE:
     return query.cte("touches").prefix_with("NOT MATERIALIZED")
 
 
-def credited(portal_id: int, found: sa.CTE, touched: sa.CTE, window: timedelta) -> sa.Select[Any]:
+def credited(
+    portal_id: int, found: sa.CTE, touched: sa.CTE, window: timedelta, marked: Marked = ()
+) -> sa.Select[Any]:
     """One row per card that follows from a message: the card, the touch it is credited to, when it was born."""
-    every = sa.union_all(*_matches(portal_id, found, touched, window)).subquery("every")
+    no, yes = sa.false().label("marked"), sa.true().label("marked")
+    matches = [each.add_columns(no) for each in _matches(portal_id, found, touched, window)]
+    if marked:
+        matches.append(_by_mark(portal_id, found, marked, window).add_columns(yes))
+    every = sa.union_all(*matches).subquery("every")
     strength = {kind.value: number for number, kind in enumerate(STRENGTH)}
     return (
         sa.select(*every.c)
@@ -98,11 +108,52 @@ def credited(portal_id: int, found: sa.CTE, touched: sa.CTE, window: timedelta) 
         .order_by(
             every.c.entity,
             every.c.bitrix_id,
+            every.c.marked.desc(),
             every.c.touch == EventKind.OPENED.value,
             every.c.at.desc(),
             sa.case(strength, value=every.c.touch),
             every.c.delivery_id.desc(),
         )
+    )
+
+
+def _by_mark(portal_id: int, found: sa.CTE, marked: Marked, window: timedelta) -> sa.Select[Any]:
+    """The message whose mark a card carries: followed when its link was clicked last, or when it was sent."""
+    card, event = found.c, DeliveryEvent
+    names = ("entity", "bitrix_id", "delivery_id")
+    rows = document([dict(zip(names, each, strict=True)) for each in marked])
+    mark = (
+        sa.func.json_to_recordset(sa.cast(sa.literal(rows, sa.Text), sa.JSON))
+        .table_valued(
+            sa.column("entity", sa.Text),
+            sa.column("bitrix_id", sa.BigInteger),
+            sa.column("delivery_id", sa.BigInteger),
+        )
+        .render_derived(name="mark", with_types=True)
+    )
+    clicked = (
+        sa.select(sa.func.max(event.at))
+        .where(
+            event.portal_id == portal_id,
+            event.delivery_id == Delivery.id,
+            event.kind == EventKind.CLICKED.value,
+            event.at <= card.created_at,
+        )
+        .correlate(Delivery, found)
+        .scalar_subquery()
+    )
+    at = sa.func.coalesce(clicked, Delivery.sent_at)
+    same = (mark.c.entity == card.entity) & (mark.c.bitrix_id == card.bitrix_id)
+    sent = (Delivery.portal_id == portal_id) & (Delivery.id == mark.c.delivery_id)
+    return (
+        sa.select(
+            *(card.entity, card.bitrix_id, card.created_at),
+            *(Delivery.id, Delivery.mailing_id),
+            sa.literal(EventKind.CLICKED.value, sa.Text),
+            at,
+        )
+        .select_from(found.join(mark, same).join(Delivery, sent))
+        .where(card.alive, at <= card.created_at, at >= card.created_at - window)
     )
 
 

@@ -66,7 +66,7 @@ def make(
 
 _KEPT = {
     *("rate_per_minute", "hours_from", "hours_to", "working_days", "zone", "priority"),
-    *("cost_per_message", "per_manager_a_day"),
+    *("cost_per_message", "per_manager_a_day", "mark_recipients"),
 }
 """What of a plan is as good for the next letter; its dates and control group are not."""
 

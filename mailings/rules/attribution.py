@@ -1,6 +1,7 @@
 """To which touch a lead or deal is credited: the last one before it, inside the portal's window.
 
-A click, a reply or a call counts before an open, whichever came later: a picture may have loaded by itself. What
+What carries a message's own mark follows from that message. Else a click, a reply or a call counts before an open,
+whichever came later: a picture may have loaded by itself. What
 is said here of one card, `mailings.results.attributing` says of all in SQL; the tests hold the two together.
 """
 
@@ -20,11 +21,12 @@ STRENGTH = (EventKind.CLICKED, EventKind.REPLIED, EventKind.CALLED, EventKind.OP
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What a person did with a delivery, and when."""
+    """What a person did with a delivery, and when. `marked`: what happened carries the mark of this delivery."""
 
     delivery_id: int
     kind: EventKind
     at: datetime
+    marked: bool = False
 
 
 def last_touch(touches: Iterable[Touch], happened_at: datetime, window: timedelta) -> Touch | None:
@@ -33,6 +35,6 @@ def last_touch(touches: Iterable[Touch], happened_at: datetime, window: timedelt
     return max(inside, key=_rank, default=None)
 
 
-def _rank(touch: Touch) -> tuple[bool, datetime, int, int]:
+def _rank(touch: Touch) -> tuple[bool, bool, datetime, int, int]:
     strong = touch.kind is not EventKind.OPENED
-    return strong, touch.at, -STRENGTH.index(touch.kind), touch.delivery_id
+    return touch.marked, strong, touch.at, -STRENGTH.index(touch.kind), touch.delivery_id

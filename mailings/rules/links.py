@@ -1,7 +1,8 @@
 """Addresses in letters: which are let in, their marks for statistics, and where a click leads.
 
 The address of a link is fixed for the whole mailing and stored with it; nothing that comes with a click ever changes
-where it leads. The one personal part allowed is the promo code, as a value in the query: `{{ code }}`.
+where it leads. The personal parts allowed are values in the query: the promo code, `{{ code }}`, and in `utm_term`, where
+the mailing's author wants it, a mark of the recipient by which a lead of the site is known again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ LANDING = "{{ offer.url }}"
 _CODE_MARK = re.compile(r"\{\{-?\s*code\s*-?\}\}")
 _HELD = "0code0"
 _SPACES = re.compile(r"[\x00-\x20\x7f\u0085\u00a0\u2028\u2029\\]")
+_TERM, _MARK = "utm_term=", "rb."
+_MARKED = re.compile(r"\brb\.(\d{1,10}\.\d{1,20}\.[0-9a-f]{16})(?![0-9a-f])", re.IGNORECASE)
 _PLAIN = {"mailto", "tel"}
 _PLAIN_FORM = re.compile(r"(?:mailto:[^\s<>\"']+@[^\s<>\"']+|tel:\+?[0-9 ()\-]+)", re.IGNORECASE)
 
@@ -75,6 +78,24 @@ def with_utm(url: str, marks: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(query=query)).replace(_HELD, CODE)
 
 
-def destination(stored: str, code: str | None) -> str:
-    """Where a click leads: the stored address, with the recipient's promo code in its place."""
-    return _CODE_MARK.sub(quote(code or "", safe=""), stored)
+def destination(stored: str, code: str | None, mark: str = "") -> str:
+    """Where a click leads: the stored address, with the recipient's promo code and mark in their places."""
+    url = _CODE_MARK.sub(quote(code or "", safe=""), stored)
+    return with_mark(url, mark) if mark else url
+
+
+def with_mark(url: str, label: str) -> str:
+    """The address with this label in `utm_term`, behind what stands there already."""
+    parts = urlsplit(url)
+    mark, given = _MARK + label, [each for each in parts.query.split("&") if each]
+    term = next((n for n, each in enumerate(given) if each.startswith(_TERM)), None)
+    if term is None:
+        given.append(_TERM + mark)
+    else:
+        given[term] += mark if given[term] == _TERM else f".{mark}"
+    return urlunsplit(parts._replace(query="&".join(given)))
+
+
+def marks_in(text: str) -> list[str]:
+    """The labels that stand in the text of UTM marks, whoever put them there."""
+    return [found.lower() for found in _MARKED.findall(text)]

@@ -55,6 +55,7 @@ class Plan:
     cost_per_message: str = "0"
     cost_of_content: str = "0"
     per_manager_a_day: int = 0
+    mark_recipients: bool = False
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Plan:

@@ -25,9 +25,12 @@ PUBLIC = {
     "/c/<token>",
     "/o/<token>",
     "/u/<token>",
+    "/p/<int:portal_id>/<name>",
     "/receipts/email/<provider>",
     "/letters/preview/<ticket>",
 }
+SIGNED_IN = (Rule.VIEWER, Rule.RIGHT, Rule.ADMIN)
+STARTING = {"launch", "start", "pause", "resume", "cancel"}
 VALUES = {
     "code": "crm_contact_detail_tab", "filename": "app.js", "segment_id": "1", "mailing_id": "1", "offer_id": "1", "trial": "0a1b", "server_id": "1", "delivery_id": "1", "key": "all_clients",
 }  # fmt: skip
@@ -61,6 +64,13 @@ def routes(app, *rules):
             found += [(method, path) for method in sorted(rule.methods - {"HEAD", "OPTIONS"})]
     assert found
     return found
+
+
+def right_of(app, route):
+    """The right that a route asks for; empty where it asks for none."""
+    method, path = route
+    endpoint, _values = app.url_map.bind("").match(path, method)
+    return access_of(app.view_functions[endpoint]).right
 
 
 def answers(app, wanted, token=None):
@@ -98,27 +108,51 @@ def test_nothing_but_reading_answers_to_get(app):
 
 
 def test_without_a_session_nobody_enters(app):
-    wanted = routes(app, Rule.VIEWER, Rule.ADMIN)
+    wanted = routes(app, *SIGNED_IN)
     assert answers(app, wanted) == dict.fromkeys(wanted, 401)
 
 
 @pytest.mark.parametrize("kind", forged_tokens("x"))
 def test_a_forged_or_dead_session_enters_nowhere(app, settings, monkeypatch, kind):
     monkeypatch.setitem(app.extensions, "recheck_viewer", lambda seen: seen)
-    wanted = routes(app, Rule.VIEWER, Rule.ADMIN)
+    wanted = routes(app, *SIGNED_IN)
     token = forged_tokens(settings.secret_key)[kind]
     assert answers(app, wanted, token) == dict.fromkeys(wanted, 401)
 
 
-def test_a_manager_reaches_no_administrator_page(app, settings, monkeypatch):
+def test_a_manager_reaches_no_administrator_page(app, settings, monkeypatch, database):
     monkeypatch.setitem(app.extensions, "recheck_viewer", lambda seen: seen)
-    wanted = routes(app, Rule.ADMIN)
+    wanted = routes(app, Rule.ADMIN, Rule.RIGHT)
     token = session.issue(settings.secret_key, viewer())
     assert answers(app, wanted, token) == dict.fromkeys(wanted, 403)
 
 
+def test_whoever_may_write_neither_starts_nor_sets_anything(app, settings, monkeypatch, database):
+    monkeypatch.setitem(app.extensions, "recheck_viewer", lambda seen: seen)
+    starting = [each for each in routes(app, Rule.RIGHT) if right_of(app, each) == "start"]
+    wanted = [*routes(app, Rule.ADMIN), *starting]
+    token = session.issue(settings.secret_key, viewer(rights=("write",)))
+    assert answers(app, wanted, token) == dict.fromkeys(wanted, 403)
+
+
+def test_every_page_of_segments_and_mailings_asks_for_a_right(app):
+    """What changes the portal itself, or everybody's figures, is left to administrators."""
+    ours = [
+        (method, path)
+        for method, path in routes(app, *SIGNED_IN)
+        if path.split("/")[1] in {"segments", "mailings", "offers"}
+    ]
+    for_admins = [each for each in ours if each in routes(app, Rule.ADMIN)]
+    assert for_admins == [
+        ("POST", "/segments/presets/all_clients/field"), ("POST", "/segments/rfm"),
+    ]  # fmt: skip
+    for method, path in set(ours) - set(for_admins):
+        wanted = "start" if path.rpartition("/")[2] in STARTING else "write"
+        assert right_of(app, (method, path)) == wanted, path
+
+
 def test_a_session_of_a_portal_we_do_not_know_enters_nowhere(app, settings, database):
-    wanted = routes(app, Rule.VIEWER, Rule.ADMIN)
+    wanted = routes(app, *SIGNED_IN)
     token = session.issue(settings.secret_key, viewer(is_admin=True, portal_id=0))
     assert answers(app, wanted, token) == dict.fromkeys(wanted, 401)
 
@@ -130,7 +164,7 @@ def test_a_frame_entry_refuses_an_empty_post(app, database):
 
 @pytest.mark.parametrize("method", ["OPTIONS", "HEAD"])
 def test_the_methods_flask_adds_are_guarded_too(app, method):
-    readable = routes(app, Rule.VIEWER, Rule.ADMIN)
+    readable = routes(app, *SIGNED_IN)
     for path in {path for verb, path in readable if method == "OPTIONS" or verb == "GET"}:
         assert app.test_client().open(path, method=method).status_code == 401
 

@@ -76,6 +76,43 @@ def until(condition, seconds=20):
         time.sleep(0.1)
 
 
+CHOOSE = """
+(() => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 40;
+  canvas.getContext("2d").fillRect(0, 0, 40, 40);
+  const bytes = Uint8Array.from(atob(canvas.toDataURL("image/png").split(",")[1]), (c) => c.charCodeAt(0));
+  const files = new DataTransfer();
+  files.items.add(new File([bytes], "dot.png", { type: "image/png" }));
+  const { file, field } = document.getElementById("picture-form").elements;
+  field.value = "%s";
+  file.files = files.files;
+  file.dispatchEvent(new Event("change", { bubbles: true }));
+})()
+"""
+
+
+def upload(browser, world, mailing_id):
+    """A picture of one's own computer: its address comes into the field, the words for it are asked for."""
+    shot(browser, "empty")
+    browser.click(".add-blocks >> text=Картинка", frame=PAGE)
+    browser.wait("[data-focus] [data-uploads]", frame=PAGE)
+    place = int(browser.attribute("[data-focus]", "data-place", frame=PAGE))
+    browser.eval(CHOOSE % f"blocks.{place}|src", frame=PAGE)
+    browser.wait("text=Картинка в письме", frame=PAGE)
+    assert browser.eval("document.activeElement.id", frame=PAGE) == f"blocks.{place}|alt"
+    browser.fill(f"[id='blocks.{place}|alt']", "Мешок кофе", frame=PAGE)
+    until(lambda: saved(world, mailing_id)["blocks"][place].get("alt") == "Мешок кофе")
+    assert "/p/" in saved(world, mailing_id)["blocks"][place]["src"]
+    browser.wait("img[alt='Мешок кофе']", frame=LOOK)
+    assert browser.eval("document.querySelector('img[alt]').naturalWidth", frame=LOOK) == 40
+    shot(browser, "picture")
+    asked = len(browser.requests())
+    browser.eval("document.activeElement.blur()", frame=PAGE)
+    until(lambda: len(browser.requests()) > asked)
+    browser.click(f"[value='remove {place}']", frame=PAGE)
+
+
 def test_a_letter_is_written_by_mouse_and_keyboard_and_seen_as_the_client_gets_it(browser, served):
     offer_id, mailing_id = prepared(served)
     browser.goto(f"{served.demo.url}/?user=1")
@@ -85,7 +122,7 @@ def test_a_letter_is_written_by_mouse_and_keyboard_and_seen_as_the_client_gets_i
     shot(browser, "offer")
 
     go(browser, f"/mailings/{mailing_id}/letter", "#letter-editor")
-    shot(browser, "empty")
+    upload(browser, served, mailing_id)
     browser.click("a >> text=Выбрать готовое", frame=PAGE)
     browser.wait(".ready-letter", frame=PAGE)
     shot(browser, "ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -30,6 +31,7 @@ from support.tables import empty
 from core.clock import utcnow
 from core.database import Base
 from core.web import session
+from integration import rights
 from integration.mirror import Company, Contact, CustomField, Deal, Pipeline, PortalUser, Status
 from integration.models import PortalToken
 from mailings.models import Delivery, Mailing
@@ -312,6 +314,31 @@ def picture(visitor):
     return answer
 
 
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
+)
+
+
+def uploaded(visitor):
+    """A picture put into a letter."""
+    return visitor.post("/letters/pictures", field="source", file=(io.BytesIO(PNG), "dot.png"))
+
+
+def shown_picture(visitor):
+    """The same as mail programs get it, without its bytes."""
+    page = uploaded(visitor).get_data(as_text=True)
+    answer = visitor.world.browser.get(re.search(r'data-picture="[^"]*(/p/[^"]*)"', page)[1])
+    answer.set_data(b"")
+    return answer
+
+
+def given_right(visitor):
+    """An employee who may write."""
+    with visitor.world.runtime.sessions() as database:
+        version = rights.rights_of(database, visitor.world.portal_id)[0]
+    return visitor.post("/settings/people", user="2", right="write", version=str(version))
+
+
 def returned_letter(visitor):
     """A mail server posts a return of that message."""
     settings, sent = visitor.world.runtime.settings, delivery(visitor)
@@ -369,6 +396,7 @@ SAMPLES = {
     ("POST", "/"): Sample(lambda v: v.frame("/"), shows=True),
     ("GET", "/standing"): Sample(lambda v: v.get("/standing")),
     ("GET", "/home"): Sample(lambda v: v.get("/home"), shows=True),
+    ("GET", "/home/chances"): Sample(lambda v: v.get("/home/chances")),
     ("GET", "/home/figures"): Sample(lambda v: v.get("/home/figures"), shows=True),
     ("GET", "/home/sync"): Sample(lambda v: v.get("/home/sync")),
     ("POST", "/home/sync"): Sample(lambda v: v.post("/home/sync")),
@@ -564,6 +592,15 @@ SAMPLES = {
             "/settings/mailings/import", source="x", file=(io.BytesIO(b"address\nyes@example.com\n"), "c.csv")
         )
     ),
+    ("GET", "/settings/mailings/proof"): Sample(
+        lambda v: v.get(f"/settings/mailings/proof?address={delivery(v).address}")
+    ),
+    ("GET", "/settings/people"): Sample(lambda v: (given_right(v), v.get("/settings/people"))[1], shows=True),
+    ("GET", "/settings/people/found"): Sample(lambda v: v.get("/settings/people/found"), shows=True),
+    ("POST", "/settings/people"): Sample(given_right, shows=True),
+    ("POST", "/letters/pictures"): Sample(uploaded),
+    ("GET", "/p/<int:portal_id>/<name>"): Sample(shown_picture),
+    ("POST", "/mailings/<int:mailing_id>/copy"): Sample(lambda v: v.post(f"{mailing(v)}/copy", key="1"), shows=True),
     ("GET", "/mailings/<int:mailing_id>/result"): Sample(lambda v: v.get(f"{mailing(v)}/result"), shows=True),
     ("GET", "/mailings/<int:mailing_id>/result/card"): Sample(lambda v: v.get(f"{mailing(v)}/result/card")),
     ("GET", "/mailings/<int:mailing_id>/recipients"): Sample(
@@ -580,6 +617,10 @@ SAMPLES = {
         lambda v: v.post(f"{mailing(v)}/follow-up", whom="clicked_only", key="1")
     ),
     ("GET", "/card/mailings"): Sample(lambda v: v.get("/card/mailings"), shows=True),
+    ("GET", "/card/profile"): Sample(lambda v: v.get("/card/profile"), shows=True),
+    ("POST", "/card/todo"): Sample(lambda v: v.post("/card/todo"), shows=True),
+    ("POST", "/card/mailings/stop"): Sample(lambda v: v.post("/card/mailings/stop"), shows=True),
+    ("POST", "/card/mailings/allow"): Sample(lambda v: v.post("/card/mailings/allow"), shows=True),
     ("GET", "/health"): Sample(lambda v: v.get("/health")),
     ("GET", "/health/live"): Sample(lambda v: v.get("/health/live")),
     ("GET", "/health/calls"): Sample(lambda v: v.get("/health/calls")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -19,8 +20,10 @@ from mailings.consent import settings as mail_settings
 from mailings.consent.settings import Rules
 from mailings.models import Attribution, AttributionRun
 from mailings.results.attributing import attribute, touched
+from mailings.rules import links, tokens
 from mailings.rules.attribution import STRENGTH, Touch, last_touch
 from mailings.rules.events import EventKind
+from mailings.rules.tokens import Purpose
 from segments.worth import sale_rules
 
 DAY = timedelta(days=1)
@@ -268,3 +271,57 @@ def test_a_company_of_the_portals_own_and_cards_of_nobody_are_no_trouble(shop):
     shop.deal(1, 1)
     shop.lead(1, 1)
     assert shop.run() == 0
+
+
+KEY = "a key that marks are signed with"
+
+
+def marked(shop, delivery, key=KEY):
+    label = tokens.label(key, Purpose.MARK, shop.id, delivery.id)
+    url = links.with_mark("https://shop.test/?utm_source=x&utm_term=autumn#top", label)
+    return {"source": "x", "term": parse_qs(urlsplit(url).query)["utm_term"][0]}
+
+
+def test_what_carries_the_mark_of_a_message_is_that_messages(shop):
+    shop.letter.plan = {"mark_recipients": True}
+    other = shop.mailing(name="Другая")
+    first = shop.reaction(1, CLICKED, 9)
+    later = shop.delivery(other, 1, sent_at=shop.at(8))
+    shop.event(later, CLICKED, shop.at(6))
+    shop.lead(1, 5, contact_id=1, utm=marked(shop, first))
+    shop.lead(2, 5, contact_id=1)
+    shop.lead(3, 5, utm=marked(shop, first))
+    shop.lead(4, 5, utm=marked(shop, first, "another key"))
+    shop.deal(1, 4, lead_id=3)
+    shop.deal(2, 4, contact_id=1, utm=marked(shop, first))
+    shop.lead(5, 60, utm=marked(shop, first))
+    shop.run(key=KEY)
+    assert shop.names == {
+        ("lead", 1): first.id, ("lead", 2): later.id, ("lead", 3): first.id,
+        ("deal", 1): first.id, ("deal", 2): first.id,
+    }  # fmt: skip
+    unseen = shop.delivery(shop.letter, 2, sent_at=shop.at(3))
+    shop.lead(6, 2, utm=marked(shop, unseen))
+    shop.run(key=KEY)
+    assert shop.credited["lead", 6].delivery_id == unseen.id
+    shop.run(key=KEY, whole=True)
+    assert len(shop.names) == 6
+
+
+def test_a_marked_touch_goes_before_a_later_one():
+    touches = [Touch(1, CLICKED, NOON - DAY, marked=True), Touch(2, CLICKED, NOON)]
+    assert last_touch(touches, NOON, 2 * DAY) == touches[0]
+    assert last_touch(touches, NOON, DAY / 2) == touches[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "there"),
+    [
+        ("https://a.test", "https://a.test?utm_term=rb.1.2.0"),
+        ("https://a.test/x?y=1#z", "https://a.test/x?y=1&utm_term=rb.1.2.0#z"),
+        ("https://a.test/?utm_term=t&y=1", "https://a.test/?utm_term=t.rb.1.2.0&y=1"),
+        ("https://a.test/?utm_term=", "https://a.test/?utm_term=rb.1.2.0"),
+    ],
+)
+def test_the_mark_stands_in_the_query_alone(url, there):
+    assert links.with_mark(url, "1.2.0") == there

@@ -14,6 +14,7 @@ import cli_people
 from core import log, runtime
 from core.runtime import Runtime
 from mailings.consent import suppressions
+from mailings.models import Mailing
 
 HTML = '<html><body><p>Здравствуйте! <a href="https://shop.example.com/new">Смотрите</a></p></body></html>'
 
@@ -87,6 +88,20 @@ def test_a_mailing_is_made_started_steered_and_looked_at(run, people, made):
     for command, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         assert [row["state"] for row in run("mailings", command, made, "--json")] == [state]
     assert "cancelled" in run("mailings", "resume", made, fails=True)
+
+
+def test_after_a_restore_a_mailing_goes_on_by_choice(run, people, made):
+    run("mailings", "start", made, "--json")
+    mailing = people.session.get_one(Mailing, (people.id, made))
+    mailing.state, mailing.state_reason = (
+        "paused",
+        "restored:older 2026-11-01T00:00Z 2099-01-01T00:00Z",
+    )
+    people.session.commit()
+    assert "without choosing" in run("mailings", "resume", made, fails=True)
+    run("mailings", "resume", made, "--restored", "skip", "--json")
+    states = {row["address"]: row["state"] for row in run("mailings", "deliveries", made, "--json")}
+    assert states["anna@example.com"] == "unknown"
 
 
 @pytest.mark.parametrize(

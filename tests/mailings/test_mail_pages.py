@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from support.mail_pages import MailPages
+
+from core.clock import utcnow
+from core.models import Lineage
+from core.witness import Cause, Gap
+from integration import rights
+from mailings.models import Delivery
+from mailings.sending import restored
 
 
 def read(world):
@@ -175,6 +184,36 @@ def test_a_started_mailing_is_paused_resumed_and_cancelled(pages):
     assert "Этого уже нельзя сделать" in pages.page
 
 
+def test_after_a_restore_the_administrator_chooses_how_it_goes_on(pages):
+    number = ready(pages)
+    pages.post(f"/mailings/{number}/start", version=pages.row(number).version)
+    now = utcnow()
+    with pages.world.runtime.sessions.begin() as session:
+        session.merge(Lineage(id=1))
+        session.flush()
+        restored.hold(session, Gap(Cause.OLDER, now - timedelta(hours=9), now + timedelta(hours=1)))
+    asked = pages.get(f"/mailings/{number}")
+    assert "Рассылка ждёт решения администратора" in asked
+    people = int(re.search(r"(\d+) получател\w+ мог", asked)[1])
+    assert "Возобновить" not in asked
+    pages.post(f"/mailings/{number}/resume")
+    assert (pages.status, pages.row(number).state) == (409, "paused"), "not without the choice"
+    assert "Открыть рассылки на паузе" in pages.get("/health")
+    assert "ждёт решения администратора" in pages.get("/mailings", state="paused")
+    with pages.world.runtime.sessions.begin() as session:
+        now = rights.rights_of(session, pages.world.portal_id)[0]
+        rights.give(session, pages.world.portal_id, 6, rights.Right.START, 1, now)
+    marketer = MailPages(pages.world, user=6)
+    assert "Не слать второй раз" not in marketer.get(f"/mailings/{number}")
+    marketer.post(f"/mailings/{number}/resume?sent=send")
+    assert marketer.status == 403, "an administrator's decision"
+    skipped = pages.post(f"/mailings/{number}/resume?sent=skip")
+    assert "ждёт решения администратора" not in skipped
+    with pages.world.runtime.sessions() as session:
+        doubtful = sa.select(sa.func.count()).where(Delivery.state == "unknown")
+        assert session.scalar(doubtful.where(Delivery.mailing_id == number)) == people
+
+
 def test_a_mailing_that_is_not_ready_does_not_start_and_says_why(pages):
     number = pages.drafted()
     asked = pages.get(f"/mailings/{number}/launch")
@@ -242,3 +281,22 @@ def test_managers_see_no_mailings(pages):
     ):
         manager.get(path)
         assert manager.status == 403, path
+
+
+def test_a_mailing_is_copied_by_a_button_once_however_often_it_is_pressed(pages):
+    number = pages.drafted()
+    pages.change(number, name="Осенняя скидка")
+    assert f'hx-post="/mailings/{number}/copy"' in pages.page or pages.get("/mailings")
+    assert f'hx-post="/mailings/{number}/copy"' in pages.page
+    said = pages.post(f"/mailings/{number}/copy", key="once")
+    assert "Это копия" in said
+    copied = int(re.search(r'hx-post="/mailings/(\d+)"', pages.page)[1])
+    pages.post(f"/mailings/{number}/copy", key="once")
+    assert pages.number() == 2
+    was, now = pages.row(number), pages.row(copied)
+    assert now.name == "Осенняя скидка (копия)"
+    assert (now.preset, now.content, now.state) == (was.preset, was.content, "draft")
+    pages.post(f"/mailings/{copied}/copy")
+    assert pages.number() == 3
+    pages.post("/mailings/999999/copy")
+    assert pages.status == 404

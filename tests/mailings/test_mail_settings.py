@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from support.mail_pages import MailPages
 
-from mailings.consent import settings, suppressions
+from core.clock import utcnow
+from mailings.consent import ledger, settings, suppressions
 from mailings.models import MailServer
 from mailings.permissions import Consent
 from mailings.rules.consents import Basis
@@ -227,3 +228,27 @@ def test_consents_come_from_a_file_with_their_source_and_refused_rows_come_back(
     with pages.world.runtime.sessions() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Consent)) == 1
     assert "Согласны на письма 1" in pages.get(CONSENT)
+
+
+def test_the_proof_of_one_address_is_shown_and_downloaded(pages):
+    path, address = "/settings/mailings/suppressed", "anna@example.com"
+    with pages.world.runtime.sessions.begin() as session:
+        for given, source in ((True, "=форма"), (False, "page")):
+            facts = {"channel": "email", "topic": "offers", "address": address, "source": source}
+            proof = {"text_version": "2026-03", "ip": "192.0.2.7"}
+            ledger.record(
+                session, pages.world.portal_id, given=given, happened_at=utcnow(), **facts, **proof
+            )
+    assert "Согласий и отказов не записано" in pages.get(path, search="nobody@example.com")
+    said = pages.get(path, search="Anna@Example.com")
+    assert re.search(r"отказ .*на странице отписки.*согласие .*=форма", said)
+    pages.get("/settings/mailings/proof", address="Anna@Example.com")
+    head, *lines = pages.page.splitlines()
+    assert "happened_at;recorded_at;channel;topic;address;given;source;text_version" in head
+    assert [line.split(";")[4:8] for line in lines] == [
+        [address, "True", "'=форма", "2026-03"], [address, "False", "page", "2026-03"],
+    ]  # fmt: skip
+    pages.get("/settings/mailings/proof", address=address, **{"as": "json"})
+    assert [line["ip"] for line in json.loads(pages.page)] == ["192.0.2.7", "192.0.2.7"]
+    pages.get("/settings/mailings/proof", address="")
+    assert pages.status == 400

@@ -13,8 +13,10 @@ import mailings.web.public.tracking_views
 from core.clock import utcnow
 from mailings.models import DeliveryEvent
 from mailings.receipts import following
+from mailings.rules import links, tokens
 from mailings.rules.events import EventKind
 from mailings.rules.robots import Ruling, Seen, ruling
+from mailings.rules.tokens import Purpose
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
@@ -217,3 +219,15 @@ def test_people(seen):
 @pytest.mark.parametrize("seen", PROGRAMS)
 def test_programs_and_the_rule_that_says_so(seen):
     assert ruling(seen) is PROGRAMS[seen]
+
+
+def test_a_link_carries_the_mark_of_its_recipient_where_the_mailing_wants_it(
+    crm, ask, settings, session
+):
+    mailing = crm.mailing()
+    delivery = crm.delivery(mailing)
+    assert links.marks_in(ask(click_of(settings, delivery, 2)).headers["Location"]) == []
+    mailing.plan = {"mark_recipients": True}
+    session.flush()
+    (label,) = links.marks_in(ask(click_of(settings, delivery, 2)).headers["Location"])
+    assert tokens.read_label(settings.secret_key, Purpose.MARK, label) == (crm.id, delivery.id)

@@ -126,6 +126,28 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
+  /* ── Pictures: chosen for a field, uploaded by a form of their own, their address put into it ── */
+  on("click", (event) => {
+    const button = event.target.closest?.("[data-uploads]");
+    if (!button || !form?.isConnected) return;
+    const uploads = byId("picture-form");
+    uploads.elements.field.value = button.dataset.uploads;
+    uploads.elements.file.value = "";
+    uploads.elements.file.click();
+  });
+
+  on("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (ctx.target?.id !== "picture-said") return;
+    const put = one("[data-picture]", ctx.target);
+    const field = byId(byId("picture-form").elements.field.value);
+    field?.closest(".block-field, .field")?.append(...ctx.target.children);
+    if (!put || !field) return;
+    const whole = field.id !== "source";
+    field.setRangeText(put.dataset.picture, whole ? 0 : field.selectionStart, whole ? field.value.length : field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    (byId(field.id.replace(/\|src$/, "|alt")) ?? field).focus();
+  });
+
   /* ── Keyboard ──────────────────────────────────────────────────────────────────────────── */
   const DOINGS = { ArrowUp: "up", ArrowDown: "down", KeyC: "copy", Delete: "remove", Backspace: "remove" };
 

@@ -83,6 +83,7 @@ class _Reader:
             "not_after": self.iso(self.moment("not_after")),
             "exempt_from_caps": caps == "exempt",
             "queue_when_capped": caps == "queue",
+            "mark_recipients": "mark_recipients" in form,
             "cost_per_message": self.money("cost_per_message"),
             "cost_of_content": self.money("cost_of_content"),
         }

@@ -13,7 +13,7 @@ from core.web.words import gettext as _
 from integration.mirror import PortalUser
 from mailings.models import Delivery, Mailing
 from mailings.rules.states import ChannelKey, DeliveryState, MailingState
-from mailings.sending import servers
+from mailings.sending import restored, servers
 from mailings.web.drafts import pages as mailing_pages
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import steering as steering_words
@@ -84,14 +84,14 @@ def numbers(session: Session, portal_id: int) -> dict[str, int]:
 def standing(session: Session, mailing: Mailing) -> dict[str, Any]:
     """Everything the page of a started mailing says of it, but its result."""
     facts = mailing_pages.portal_facts(session, mailing.portal_id)
-    found = progress(session, mailing)
+    found, look = progress(session, mailing), _look(session, mailing)
     return {
         **facts,
         "mailing": mailing,
         "progress": found,
         "standing": steering_words.standing(mailing, facts["offset"]),
-        "doings": steering_words.doings(mailing, found.open),
-        "trouble": steering_words.trouble(mailing),
+        "doings": steering_words.doings(mailing, found.open, look),
+        "trouble": steering_words.trouble(mailing, facts["offset"], look),
         "setup": _setup(session, mailing, facts["offset"]),
     }
 
@@ -110,6 +110,14 @@ def progress(session: Session, mailing: Mailing) -> Progress:
     )
     still = (session.scalar(due) or 0) + (session.scalar(taken) or 0)
     return Progress(still, mailing.size or 0)
+
+
+def _look(session: Session, mailing: Mailing) -> steering_words.Look | None:
+    gap = restored.gap_of(mailing)
+    if gap is None:
+        return None
+    doubtful = restored.doubtful(session, mailing, gap)
+    return steering_words.Look(gap, restored.choices(mailing, gap), doubtful)
 
 
 def _setup(session: Session, mailing: Mailing, offset: int) -> list[tuple[str, str | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flask
@@ -10,7 +11,7 @@ from flask import Blueprint, g, render_template, request
 
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
+from integration.rights import may_start, may_write
 from mailings.jobs import planning as jobs
 from mailings.models import Mailing
 from mailings.planning import drafts, steering
@@ -18,6 +19,8 @@ from mailings.planning.drafts import NoSuchMailing, Overtaken
 from mailings.planning.steering import NotReady
 from mailings.rules.lifecycle import IllegalTransition
 from mailings.rules.states import MailingState
+from mailings.sending import restored
+from mailings.sending.restored import Choice
 from mailings.web.drafts import desk as mailing_desk
 from mailings.web.drafts import listing as mailing_listing
 from mailings.web.drafts import pages as mailing_pages
@@ -28,7 +31,7 @@ blueprint = Blueprint("steering", __name__, template_folder="../templates")
 
 
 @blueprint.get("/mailings/<int:mailing_id>/launch")
-@admin_required
+@may_start
 def question(mailing_id: int) -> str:
     """The last question before the start; or what stands in the way by now."""
     with current().sessions() as session:
@@ -42,7 +45,7 @@ def question(mailing_id: int) -> str:
 
 
 @blueprint.post("/mailings/<int:mailing_id>/start")
-@admin_required
+@may_start
 def start(mailing_id: int) -> tuple[str, int]:
     """Throw the switch: once, whoever presses and however often."""
     portal_id, seen = g.viewer.portal_id, request.form.get("version", type=int)
@@ -68,28 +71,33 @@ def start(mailing_id: int) -> tuple[str, int]:
 
 
 @blueprint.post("/mailings/<int:mailing_id>/pause")
-@admin_required
+@may_start
 def pause(mailing_id: int) -> tuple[str, int]:
     """Let nothing more leave, until resumed."""
     return _steer(mailing_id, steering.pause)
 
 
 @blueprint.post("/mailings/<int:mailing_id>/resume")
-@admin_required
+@may_start
 def resume(mailing_id: int) -> tuple[str, int]:
-    """Go on where it stopped."""
-    return _steer(mailing_id, steering.resume)
+    """Go on where it stopped; after the database was restored, by an administrator's choice about what may have left."""
+    choice = request.args.get("sent")
+    if choice not in set(Choice):
+        return _steer(mailing_id, steering.resume)
+    if not g.viewer.is_admin:
+        flask.abort(403)
+    return _steer(mailing_id, partial(restored.go_on, choice=Choice(choice)))
 
 
 @blueprint.post("/mailings/<int:mailing_id>/cancel")
-@admin_required
+@may_start
 def cancel(mailing_id: int) -> tuple[str, int]:
     """Let nothing more leave, ever."""
     return _steer(mailing_id, steering.cancel)
 
 
 @blueprint.get("/mailings/<int:mailing_id>/state")
-@admin_required
+@may_write
 def state(mailing_id: int) -> str:
     """How a started mailing stands; asks for itself while it goes on."""
     with current().sessions() as session:
@@ -107,6 +115,8 @@ def _steer(mailing_id: int, act: Callable[..., bool]) -> tuple[str, int]:
         flask.abort(404)
     except IllegalTransition:
         return mailing_views.page(mailing_id, said="too_late"), 409
+    except NotReady:
+        return mailing_views.page(mailing_id, said="segment_first"), 409
     if waits:
         jobs.enqueue_plan(portal_id, mailing_id)
     return mailing_views.page(mailing_id), 200

@@ -10,8 +10,8 @@ from flask import Blueprint, g, render_template, request
 
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
 from core.web.words import gettext as _
+from integration.rights import may_write
 from mailings.models import Mailing
 from mailings.planning import audiences, drafts
 from mailings.planning.drafts import BadDraft, NoSuchMailing, Overtaken
@@ -32,14 +32,14 @@ blueprint = Blueprint("mailings", __name__, template_folder="../templates")
 
 
 @blueprint.get("/mailings")
-@admin_required
+@may_write
 def listed() -> str:
     """The portal's mailings, the newest first; `state` and `before` are kept in the address."""
     return _list()
 
 
 @blueprint.get("/mailings/<int:mailing_id>/line")
-@admin_required
+@may_write
 def line(mailing_id: int) -> str:
     """One row of the list with its figures."""
     with current().sessions() as session:
@@ -51,7 +51,7 @@ def line(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/new")
-@admin_required
+@may_write
 def new() -> str:
     """Whom to write to: the first question of a mailing."""
     offer = request.args.get("offer", type=int)
@@ -59,7 +59,7 @@ def new() -> str:
 
 
 @blueprint.get("/mailings/audiences")
-@admin_required
+@may_write
 def found_audiences() -> str:
     """Segments whose names hold what was typed."""
     typed = request.args.get("search", "").strip()
@@ -69,7 +69,7 @@ def found_audiences() -> str:
 
 
 @blueprint.get("/mailings/audiences/<key>/count")
-@admin_required
+@may_write
 def count_preset(key: str) -> str:
     """How many cards a ready segment selects now, in a word."""
     if key not in presets.PRESETS:
@@ -80,7 +80,7 @@ def count_preset(key: str) -> str:
 
 
 @blueprint.post("/mailings")
-@admin_required
+@may_write
 def create() -> str:
     """A new draft for a segment; a second press of the same button opens the one there is."""
     form, portal_id = request.form, g.viewer.portal_id
@@ -102,14 +102,14 @@ def create() -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>")
-@admin_required
+@may_write
 def mailing(mailing_id: int) -> str:
     """A draft to be put together, or a mailing as it goes."""
     return page(mailing_id)
 
 
 @blueprint.post("/mailings/<int:mailing_id>")
-@admin_required
+@may_write
 def change(mailing_id: int) -> Any:
     """Save what was changed of a draft; the page gets back what that changed around it."""
     form, portal_id = request.form, g.viewer.portal_id
@@ -139,8 +139,24 @@ def change(mailing_id: int) -> Any:
     return _saved(mailing_id, asked.wrong, anew=anew)
 
 
+@blueprint.post("/mailings/<int:mailing_id>/copy")
+@may_write
+def copy(mailing_id: int) -> str:
+    """A new draft like this mailing; a second press of the same button opens the one there is."""
+    key = request.form.get("key", "")[:40]
+    with transaction(current().sessions) as session:
+        like = _find(session, mailing_id)
+        made = drafts.copy(
+            *(session, g.viewer.portal_id, mailing_id),
+            name=mailing_words.copied(like.name, drafts.NAME_LENGTH),
+            author_id=g.viewer.user_id,
+            key=f"copy:{mailing_id}:{key}" if key else None,
+        ).id
+    return page(made, said="copied")
+
+
 @blueprint.post("/mailings/<int:mailing_id>/delete")
-@admin_required
+@may_write
 def delete(mailing_id: int) -> tuple[str, int]:
     """Throw a draft away."""
     try:
@@ -154,7 +170,7 @@ def delete(mailing_id: int) -> tuple[str, int]:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/side")
-@admin_required
+@may_write
 def side(mailing_id: int) -> str:
     """Who gets a draft, and what stands in the way."""
     with current().sessions() as session:
@@ -164,7 +180,7 @@ def side(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/thumb")
-@admin_required
+@may_write
 def thumb(mailing_id: int) -> str:
     """The letter as somebody of its audience would get it, small."""
     with current().sessions() as session:
@@ -175,7 +191,7 @@ def thumb(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/lost")
-@admin_required
+@may_write
 def lost(mailing_id: int) -> str:
     """The people behind a step."""
     why = request.args.get("why", "")
@@ -250,4 +266,9 @@ def _find(session: Any, mailing_id: int) -> Mailing:
 
 
 def _render(template: str, **facts: Any) -> str:
-    return render_template(f"mailings/{template}.html", words=mailing_words, **facts)
+    return render_template(
+        f"mailings/{template}.html",
+        words=mailing_words,
+        copy_key=secrets.token_urlsafe(12),
+        **facts,
+    )

@@ -12,7 +12,7 @@ from flask import Blueprint, g, render_template, request
 from core.clock import utcnow
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
+from integration.rights import may_write
 from mailings.content import offers
 from mailings.content.offers import InUse, NoSuchOffer, Overtaken, Wish
 from mailings.models import Offer as OfferRow
@@ -24,21 +24,21 @@ blueprint = Blueprint("offers", __name__, template_folder="../templates")
 
 
 @blueprint.get("/offers")
-@admin_required
+@may_write
 def listed() -> str:
     """The portal's offers."""
     return _list()
 
 
 @blueprint.get("/offers/new")
-@admin_required
+@may_write
 def new() -> str:
     """What kind of offer it is to be."""
     return _render("offer_new")
 
 
 @blueprint.post("/offers")
-@admin_required
+@may_write
 def create() -> tuple[str, int]:
     """A new offer of a kind; the rest is filled in on its page."""
     kind = _kind()
@@ -51,14 +51,14 @@ def create() -> tuple[str, int]:
 
 
 @blueprint.get("/offers/<int:offer_id>")
-@admin_required
+@may_write
 def offer(offer_id: int) -> str:
     """One offer."""
     return _page(offer_id)
 
 
 @blueprint.post("/offers/<int:offer_id>")
-@admin_required
+@may_write
 def change(offer_id: int) -> tuple[str, int]:
     """Save the form."""
     form = request.form
@@ -79,7 +79,7 @@ def change(offer_id: int) -> tuple[str, int]:
 
 
 @blueprint.post("/offers/<int:offer_id>/archive")
-@admin_required
+@may_write
 def archive(offer_id: int) -> tuple[str, int]:
     """Put the offer away."""
     try:
@@ -93,7 +93,7 @@ def archive(offer_id: int) -> tuple[str, int]:
 
 
 @blueprint.post("/offers/<int:offer_id>/codes")
-@admin_required
+@may_write
 def add_codes(offer_id: int) -> str:
     """Add the promo codes that were typed or are in the file."""
     text = request.form.get("codes", "")
@@ -108,7 +108,7 @@ def add_codes(offer_id: int) -> str:
 
 
 @blueprint.post("/offers/<int:offer_id>/codes/clear")
-@admin_required
+@may_write
 def clear_codes(offer_id: int) -> str:
     """Take back the codes nobody has got."""
     try:

@@ -17,8 +17,9 @@ from core.clock import utcnow
 from core.database import transaction
 from core.runtime import current
 from core.web import security, throttle
-from core.web.guard import admin_required, public
+from core.web.guard import public
 from core.web.i18n import choose_language
+from integration.rights import may_write
 from mailings.content import drafting, names, preview, ready
 from mailings.content.checking import Person
 from mailings.content.compiling import BadLetter
@@ -43,20 +44,20 @@ blueprint = Blueprint("letters", __name__, template_folder="../templates")
 _TRIALS_A_MINUTE, _PREVIEWS_A_MINUTE = 10, 600
 _PERSON = re.compile(r"(contact|company|lead):(\d{1,18})")
 _FRAME_POLICY = (
-    "default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; sandbox; "
+    "default-src 'none'; img-src https: data: {pictures}; style-src 'unsafe-inline'; sandbox; "
     "frame-ancestors {ancestors}"
 )
 
 
 @blueprint.get("/mailings/<int:mailing_id>/letter")
-@admin_required
+@may_write
 def editor(mailing_id: int) -> str:
     """The editor."""
     return _editor(mailing_id)
 
 
 @blueprint.post("/mailings/<int:mailing_id>/letter")
-@admin_required
+@may_write
 def edit(mailing_id: int) -> tuple[str, int]:
     """Keep what was typed and pressed; the form as it stands now."""
     try:
@@ -69,7 +70,7 @@ def edit(mailing_id: int) -> tuple[str, int]:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/letter/ready")
-@admin_required
+@may_write
 def ready_ones(mailing_id: int) -> str:
     """Ready letters to begin with: for the type of the mailing's offer first."""
     with current().sessions() as session:
@@ -83,7 +84,7 @@ def ready_ones(mailing_id: int) -> str:
 
 
 @blueprint.post("/mailings/<int:mailing_id>/letter/ready")
-@admin_required
+@may_write
 def take_ready(mailing_id: int) -> tuple[str, int]:
     """Begin with a ready letter: it takes the place of what there is."""
     chosen = ready.letters(choose_language()).get(request.form.get("ready", ""))
@@ -97,7 +98,7 @@ def take_ready(mailing_id: int) -> tuple[str, int]:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/letter/people")
-@admin_required
+@may_write
 def find_people(mailing_id: int) -> str:
     """People the letter can be shown for."""
     typed = request.args.get("search", "").strip()
@@ -112,7 +113,7 @@ def find_people(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/letter/check")
-@admin_required
+@may_write
 def check(mailing_id: int) -> str:
     """The letter tried on fifty people of its audience."""
     with current().sessions() as session:
@@ -122,7 +123,7 @@ def check(mailing_id: int) -> str:
 
 
 @blueprint.post("/mailings/<int:mailing_id>/letter/trial")
-@admin_required
+@may_write
 def send_trial(mailing_id: int) -> str:
     """Send the letter to an address, to look it over."""
     portal_id = g.viewer.portal_id
@@ -138,7 +139,7 @@ def send_trial(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/letter/trial/<trial>")
-@admin_required
+@may_write
 def trial_state(mailing_id: int, trial: str) -> str:
     """How it stands; asks for itself while it is on its way."""
     with current().sessions() as session:
@@ -169,7 +170,9 @@ def show(ticket: str) -> Response:
             html = _render("letter_unshown")
     response = make_response(html)
     ancestors = f"'self' {origin}" if security.is_origin(origin) else "'self'"
-    response.headers["Content-Security-Policy"] = _FRAME_POLICY.format(ancestors=ancestors)
+    pictures = current().settings.public_url
+    policy = _FRAME_POLICY.format(ancestors=ancestors, pictures=pictures)
+    response.headers["Content-Security-Policy"] = policy
     return response
 
 

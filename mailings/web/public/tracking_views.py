@@ -47,7 +47,8 @@ def click(token: str) -> AnyResponse:
         throttle.limit(runtime.redis, "wrong-link", throttle.caller(), WRONG_OF_ADDRESS)
         raise NotFound from error
     with runtime.sessions() as session:
-        url = following.target(session, portal_id, delivery_id, number)
+        key = runtime.settings.secret_key
+        url = following.target(session, portal_id, delivery_id, number, key)
     if url is None:
         raise NotFound
     _note(portal_id, delivery_id, EventKind.CLICKED, number)

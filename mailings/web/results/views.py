@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, render_template, request, stream_with_
 
 from core.database import transaction
 from core.runtime import current
-from core.web.guard import admin_required
+from integration.rights import may_write
 from mailings.models import Mailing
 from mailings.planning import drafts
 from mailings.planning.drafts import NoSuchMailing
@@ -23,14 +23,14 @@ blueprint = Blueprint("mail_results", __name__, template_folder="../templates")
 
 
 @blueprint.get("/mailings/<int:mailing_id>/result")
-@admin_required
+@may_write
 def result(mailing_id: int) -> str:
     """What the mailing came to."""
     return _result(mailing_id)
 
 
 @blueprint.get("/mailings/<int:mailing_id>/result/card")
-@admin_required
+@may_write
 def card(mailing_id: int) -> str:
     """The card alone; asks for itself while the mailing goes out."""
     with current().sessions() as session:
@@ -39,7 +39,7 @@ def card(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/recipients")
-@admin_required
+@may_write
 def listed(mailing_id: int) -> str:
     """Recipients by state, reason, reaction or name; or their next page."""
     which = result_pages.wanted(request.args)
@@ -67,7 +67,7 @@ def listed(mailing_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/recipients/export")
-@admin_required
+@may_write
 def export(mailing_id: int) -> Response:
     """The same recipients as a file."""
     which, sessions = result_pages.wanted(request.args), current().sessions
@@ -82,7 +82,7 @@ def export(mailing_id: int) -> Response:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/recipients/<int:delivery_id>")
-@admin_required
+@may_write
 def recipient(mailing_id: int, delivery_id: int) -> str:
     """Everything that happened to one message."""
     with current().sessions() as session:
@@ -95,14 +95,14 @@ def recipient(mailing_id: int, delivery_id: int) -> str:
 
 
 @blueprint.get("/mailings/<int:mailing_id>/leads")
-@admin_required
+@may_write
 def followed(mailing_id: int) -> str:
     """Leads and deals that followed, as the mirror knows them; the page then asks for them as they are now."""
     return _leads(mailing_id, live=request.args.get("live") == "1")
 
 
 @blueprint.post("/mailings/<int:mailing_id>/follow-up")
-@admin_required
+@may_write
 def follow_up(mailing_id: int) -> tuple[str, int]:
     """A draft to those who did not open, or clicked only; the same button again opens the same draft."""
     try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import flask
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, Response, g, render_template, request
 
 from core.database import transaction
 from core.runtime import current
 from core.web.guard import admin_required
 from core.web.words import gettext as _
 from integration.rules import addresses
-from mailings.consent import suppressions
+from mailings.consent import ledger, persons, suppressions, topics
 from mailings.consent.suppressions import NeverLifted
 from mailings.rules.consents import Reason
 from mailings.rules.states import ChannelKey
@@ -61,15 +61,36 @@ def lift() -> tuple[str, int]:
     return _list(said="saved"), 200
 
 
+@blueprint.get("/settings/mailings/proof")
+@admin_required
+def proof() -> Response:
+    """All that the ledger holds of one address, as a file: when, about what, in which words, from where."""
+    address, as_what = _normalised(request.args.get("address", "")), request.args.get("as", "csv")
+    if address is None or as_what not in {"csv", "json"}:
+        flask.abort(400)
+    with current().sessions() as session:
+        lines = ledger.lines_of(session, g.viewer.portal_id, [address])
+        if as_what == "json":
+            return Response(persons.as_json(lines), content_type="application/json; charset=utf-8")
+        return Response("\ufeff" + persons.as_csv(lines), content_type="text/csv; charset=utf-8")
+
+
+def _normalised(typed: str) -> str | None:
+    typed = typed.strip()
+    return (addresses.email(typed).value or typed) if typed else None
+
+
 def _list(*, said: str = "", problem: str = "", wrong: dict[str, str] | None = None) -> str:
     portal_id, search = g.viewer.portal_id, request.args.get("search", "").strip()
     offset = max(request.args.get("offset", default=0, type=int), 0)
-    address = (addresses.email(search).value or search) if search else None
+    address = _normalised(search)
     with current().sessions() as session:
         rows = suppressions.listed(
             session, portal_id, address=address, limit=PAGE + 1, offset=offset
         )
         numbers = suppressions.numbers(session, portal_id)
+        said_of = ledger.lines_of(session, portal_id, [address]) if address else []
+        topic_names = {each.key: each.name for each in topics.listed(session, portal_id)}
     more = f"/settings/mailings/suppressed?offset={offset + PAGE}" if len(rows) > PAGE else None
     facts = {"rows": rows[:PAGE], "more": more, "words": permission_words}
     if offset:
@@ -80,6 +101,9 @@ def _list(*, said: str = "", problem: str = "", wrong: dict[str, str] | None = N
         **facts,
         numbers=[(names[reason].capitalize(), number) for reason, number in numbers.items()],
         search=search,
+        address=address,
+        lines=said_of,
+        topics=topic_names,
         said=said,
         problem=problem,
         wrong=wrong or {},

@@ -183,3 +183,17 @@ def _codes() -> dict[str, str]:
         "html": _("This is no HTML"),
         "colour": _("A colour is written like #0075ff"),
     }  # fmt: skip
+
+
+def picture_troubles() -> dict[str, str]:
+    """Why a file can't be a letter's picture."""
+    return {
+        "too_large": _("It is larger than 2 MB. Save it smaller and try again."),
+        "too_many_pixels": _("It has too many pixels. Save it smaller and try again."),
+        "unreadable": _(
+            "This is no picture that mail programs show. JPEG, PNG, GIF and WebP are taken."
+        ),
+        "too_many": _(
+            "There are too many pictures already. Use addresses of pictures from your site."
+        ),
+    }

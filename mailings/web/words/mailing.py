@@ -124,6 +124,12 @@ def people(counters: Mapping[str, int] | Any) -> str:
     return cards(sum(read(name, 0) for name in ("contacts", "companies", "leads")))
 
 
+def copied(name: str, longest: int) -> str:
+    """The name of a copy: «Осень (копия)»."""
+    text = _("%(name)s (copy)", name="\0")
+    return text.replace("\0", name[: longest - len(text) + 1])
+
+
 def reason(code: str) -> str:
     """Why a mailing stopped by itself."""
     return readiness_words.reason(code)
