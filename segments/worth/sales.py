@@ -211,6 +211,7 @@ def _won_day(rule: Rule, deal: Any) -> sa.SQLColumnExpression[Any]:
             left.owner_id == deal.bitrix_id,
             left.stage_semantic.is_distinct_from(WON),
         )
+        .correlate_except(left)  # the deal may stand more than one select further out
         .scalar_subquery()
     )
     first_entry = (
@@ -222,6 +223,7 @@ def _won_day(rule: Rule, deal: Any) -> sa.SQLColumnExpression[Any]:
             move.stage_semantic == WON,
             move.bitrix_id > sa.func.coalesce(last_not_won, 0),
         )
+        .correlate_except(move)
         .scalar_subquery()
     )
     return _local_day(first_entry, rule)

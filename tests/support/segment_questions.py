@@ -160,15 +160,27 @@ def random_definitions(scope: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _every_condition(scope: Any) -> list[tuple[str | None, dict[str, Any], Any]]:
-    """(relation or None, field and operator, its strategy of values) of the whole catalogue."""
-    contexts = [(None, CARD), *((key, each.context) for key, each in RELATIONS.items())]
-    return [
-        (relation, {"field": field.key, "op": op.key}, _VALUES[op.shape.key])
-        for relation, context in contexts
-        for field in context.listed(scope)
-        for op in field.operators.values()
-        if field.type not in {Type.SAMPLE, Type.SEGMENT} and op.key != "top"
-    ]
+    """(relation or None, field and operator, its strategy of values) of the whole catalogue.
+
+    Of a relation whose fields another one has as well, each field by one operator.
+    """
+    asked: list[Any] = []
+    found: list[tuple[str | None, dict[str, Any], Any]] = []
+    for relation, context in (
+        (None, CARD),
+        *((key, each.context) for key, each in RELATIONS.items()),
+    ):
+        at_most = 1 if context.fields in asked else None
+        asked.append(context.fields)
+        for field in context.listed(scope):
+            if field.type in {Type.SAMPLE, Type.SEGMENT}:
+                continue
+            able = [op for op in field.operators.values() if op.key != "top"]
+            found += [
+                (relation, {"field": field.key, "op": op.key}, _VALUES[op.shape.key])
+                for op in able[:at_most]
+            ]
+    return found
 
 
 def _questions(scope: Any, relation: str | None, raw: dict[str, Any]) -> list[dict[str, Any]]:
