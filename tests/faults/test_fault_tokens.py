@@ -36,8 +36,8 @@ def test_a_batch_refused_inside_is_repeated_as_it_was_and_no_row_comes_twice(wor
         "crm.contact.update",
         status=401,
         code="expired_token",
-        skip=20,
-        times=15,
+        skip=2,
+        times=8,
     )
     assert world.sync().status == "done"
     world.count()
