@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from support.settings_page import plain
 from support.trouble import (
     Hourglass,
     assert_as_without_faults,
@@ -144,6 +145,9 @@ def test_cards_whose_method_has_no_time_hold_up_no_others_and_buyers_get_theirs_
     assert written["contact"]
     assert written["contact"] <= set(metrics_of(world, "contact")), "who has bought, first"
     assert written["company"], "a method of its own, with time of its own"
+    told = plain(world.open().get_data(as_text=True))
+    assert "Запись в карточки ждёт портал" in told
+    assert "OperationTimeLimit" not in told
 
     world.demo.control("limits", {"operating_limit": 480, "write_seconds": None})
     hourglass.sleep(report.wait)
