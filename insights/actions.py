@@ -17,7 +17,6 @@ from mailings.rules.consents import Reason
 from mailings.rules.states import ChannelKey
 from segments.worth.explain import Client
 
-SOURCE = "client_card"
 _OWNER_TYPES = {"contact": 3, "company": 4}
 _AT = time(10)
 
@@ -48,13 +47,13 @@ def stop_mailings(session: Session, portal_id: int, client: Client, user_id: int
     for each in open_ones:
         suppressions.suppress(
             *(session, portal_id, ChannelKey.EMAIL, each.address, Reason.MANUAL),
-            source=SOURCE, actor=f"user:{user_id}",
+            source=profile.STOPPED_HERE, actor=f"user:{user_id}",
         )  # fmt: skip
     return len(open_ones)
 
 
 def allow_mailings(session: Session, portal_id: int, client: Client, user_id: int) -> int:
-    """Take back what employees stopped; what the person said himself stays. How many addresses it was."""
+    """Take back what was stopped here; what the person or an administrator said stays. How many addresses it was."""
     stopped = [each for each in profile.reach(session, portal_id, client) if each.by_hand]
     for each in stopped:
         suppressions.lift(

@@ -24,7 +24,7 @@ from mailings.consent.hashing import address_hash
 from mailings.consent.suppressions import in_force
 from mailings.models import Offer
 from mailings.permissions import Consent, Suppression
-from mailings.rules.consents import FIRST_TOPIC
+from mailings.rules.consents import FIRST_TOPIC, Reason
 from mailings.rules.states import ChannelKey
 from segments.conditions import card_fields
 from segments.conditions.card_fields import CARD
@@ -37,6 +37,8 @@ from segments.scoring.scored import ScoreBasis
 from segments.scoring.scores import choices_of
 from segments.worth.explain import Client
 
+STOPPED_HERE = "client_card"
+"""The source of a stop made on the tab."""
 SEGMENTS = 6
 OFFERS = 3
 _ASKED = ("lifecycle", "rfm_name", "rfm_r", "rfm_f", "rfm_m")
@@ -62,6 +64,7 @@ class Reach:
     stopped: str | None
     stopped_at: datetime | None
     as_client: bool
+    source: str | None = None
 
     @property
     def allowed(self) -> bool:
@@ -70,8 +73,8 @@ class Reach:
 
     @property
     def by_hand(self) -> bool:
-        """Whether an employee stopped it, so that an employee may go on."""
-        return self.stopped == "manual"
+        """Whether it was stopped on the tab, so that it may be allowed there; an administrator's word stands."""
+        return self.stopped == Reason.MANUAL and self.source == STOPPED_HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Profile:
 
     @property
     def stopped_by_hand(self) -> bool:
-        """Whether an employee has stopped mailings to the client."""
+        """Whether mailings to the client were stopped on the tab."""
         return any(each.by_hand for each in self.reach)
 
 
@@ -154,6 +157,7 @@ def reach(session: Session, portal_id: int, client: Client) -> list[Reach]:
                 stopped=stop.reason if stop else None,
                 stopped_at=stop.at if stop else None,
                 as_client=as_client,
+                source=stop.source if stop else None,
             )
         )
     return found

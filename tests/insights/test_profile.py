@@ -16,6 +16,7 @@ from insights import actions, card, profile
 from insights.rules.advice import OFFERS, Act, Standing, advice
 from insights.rules.rhythm import Rhythm
 from integration.mirror import Deal
+from mailings.consent import suppressions
 from mailings.models import Offer
 from segments.models import ClientMetrics
 from segments.rules import lifecycle
@@ -143,6 +144,23 @@ def test_what_an_employee_stopped_an_employee_allows_and_no_more(people, session
     assert actions.allow_mailings(session, people.id, client, user_id=7) == 2
     after = {each.address: each.allowed for each in profile.reach(session, people.id, client)}
     assert after == before, "what the person said himself stands"
+
+
+def test_what_an_administrator_stopped_nobody_allows_on_the_card(people, session):
+    client = Client.named("contact:1")
+    people.card("anna@example.com", number=1)
+    suppressions.suppress(
+        session,
+        people.id,
+        "email",
+        "anna@example.com",
+        "manual",
+        source="asked by phone",
+        actor="user:1",
+    )
+    assert not profile_of(people).stopped_by_hand, "no button is offered"
+    assert actions.allow_mailings(session, people.id, client, user_id=7) == 0
+    assert not profile_of(people).reachable
 
 
 def test_segments_of_the_client_are_named(people, session):

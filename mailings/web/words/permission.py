@@ -73,6 +73,7 @@ def source(code: str) -> str:
         "unsubscribe_page": _("on the unsubscribe page"),
         "mailto": _("by a letter"),
         "bounce": _("the mail server's report"),
+        "client_card": _("on the client's card"),
         "arf": _("the mail service's report"),
     }.get(code, code)
 
