@@ -107,10 +107,10 @@ def upload(browser, world, mailing_id):
     browser.wait("img[alt='Мешок кофе']", frame=LOOK)
     assert browser.eval("document.querySelector('img[alt]').naturalWidth", frame=LOOK) == 40
     shot(browser, "picture")
-    asked = len(browser.requests())
-    browser.eval("document.activeElement.blur()", frame=PAGE)
-    until(lambda: len(browser.requests()) > asked)
-    browser.click(f"[value='remove {place}']", frame=PAGE)
+    browser.click(
+        f"[value='remove {place}']", frame=PAGE
+    )  # while the field just left is being saved
+    until(lambda: not saved(world, mailing_id).get("blocks"))
 
 
 def test_a_letter_is_written_by_mouse_and_keyboard_and_seen_as_the_client_gets_it(browser, served):
