@@ -146,6 +146,7 @@ def test_a_sender_that_was_stopped_for_long_does_not_go_on_with_the_dot(post, si
     letters.until(lambda: sink.control()["faults"][0]["hits"] == 2)
     sender.freeze()
     letters.leases_end()
+    letters.transactions_end()
     letters.finish()
     sender.thaw()
     assert sender.stop() == 0

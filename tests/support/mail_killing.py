@@ -33,6 +33,11 @@ FROZEN_SECONDS = (
 )
 SETTLED = {"sent", "failed", "unknown", "skipped", "cancelled"}
 
+_END_IDLE = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state = 'idle in transaction'"
+)
+
 
 class Sender:
     """One sender process."""
@@ -122,6 +127,11 @@ class Post:
         with transaction(self.sessions) as session:
             leases_end(session)
             due_now(session)
+
+    def transactions_end(self) -> None:
+        """As the database ends by itself, after a minute, what a stopped process has left open."""
+        with transaction(self.sessions) as session:
+            session.execute(_END_IDLE)
 
     def until(self, ready: Callable[[], Any], seconds: float = 45.0) -> Any:
         deadline = time.monotonic() + seconds
