@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
+from core.database import called
 from core.web.words import N_
 from integration.mirror import Company, Contact, Lead
 from segments.card_facts import CardFacts
@@ -29,6 +29,7 @@ _PERSON = (Kind.CONTACT, Kind.LEAD)
 _LEAD = (Kind.LEAD,)
 _COMPANY = (Kind.COMPANY,)
 LATEST_SALES = 3
+_METRICS, _SCORES = called(ClientMetrics, "worth"), called(ClientScores, "scored")
 
 
 @dataclass
@@ -41,50 +42,40 @@ class Card:
     kind: Kind
     scope: Scope
     known: bool = False
-    _row: Any = None
-    _facts: Any = None
-    _metrics: Any = None
-    _scores: Any = None
-
-    def __post_init__(self) -> None:
-        if self.known:
-            self._facts = aliased(CardFacts, name="fact")
+    _asked: set[str] = field(default_factory=set)
 
     @property
     def row(self) -> Any:
         """The mirror's row."""
-        if self._row is None:
-            self._row = aliased(TABLES[self.kind], name="card")
-        return self._row
+        self._asked.add("row")
+        return self._mirror.c
 
     @property
     def facts(self) -> Any:
         """The facts of a known card; None of one the mirror is asked about."""
-        return self._facts
+        return self.anchor.c if self.known else None
 
     @property
     def anchor(self) -> Any:
         """What the select begins with."""
-        return self._facts if self.known else self.row
+        return called(CardFacts, "fact") if self.known else self._mirror
 
     @property
     def id(self) -> Any:
         """The portal's number of the card."""
-        return self._facts.card_id if self.known else self.row.bitrix_id
+        return self.anchor.c["card_id" if self.known else "bitrix_id"]
 
     @property
     def metrics(self) -> Any:
         """The row of `client_metrics`, empty for a client without sales."""
-        if self._metrics is None:
-            self._metrics = aliased(ClientMetrics, name="worth")
-        return self._metrics
+        self._asked.add("metrics")
+        return _METRICS.c
 
     @property
     def scores(self) -> Any:
         """The row of `client_scores`, empty for a client who never bought."""
-        if self._scores is None:
-            self._scores = aliased(ClientScores, name="scored")
-        return self._scores
+        self._asked.add("scores")
+        return _SCORES.c
 
     @property
     def custom(self) -> Any:
@@ -93,20 +84,24 @@ class Card:
 
     def source(self) -> Any:
         """What to select from; call it when all conditions are compiled."""
-        source, row, portal_id = self.anchor, self._row, self.scope.portal_id
-        if self.known and row is not None:
+        source, row, portal_id = self.anchor, self._mirror.c, self.scope.portal_id
+        if self.known and "row" in self._asked:
             same = sa.and_(row.portal_id == portal_id, row.bitrix_id == self.id)
-            source = sa.orm.join(source, row, same)
-        for rows in (self._metrics, self._scores):
-            if rows is None:
+            source = source.join(self._mirror, same)
+        for name, rows in (("metrics", _METRICS), ("scores", _SCORES)):
+            if name not in self._asked:
                 continue
             same = sa.and_(
-                rows.portal_id == portal_id,
-                rows.kind == self.kind.value,
-                rows.client_id == self.id,
+                rows.c.portal_id == portal_id,
+                rows.c.kind == self.kind.value,
+                rows.c.client_id == self.id,
             )
-            source = sa.orm.join(source, rows, same, isouter=True)
+            source = source.outerjoin(rows, same)
         return source
+
+    @property
+    def _mirror(self) -> Any:
+        return called(TABLES[self.kind], "card")
 
     def alive(self) -> list[Expression]:
         """The portal's cards that a segment may select: not deleted, not the owner's own companies.
@@ -114,7 +109,7 @@ class Card:
         Known ones have facts; those of them that are unsure are left to the mirror.
         """
         if self.known:
-            facts = self._facts
+            facts = self.facts
             sure = facts.card_id.not_in(unsure(self.scope, self.kind))
             return [facts.portal_id == self.scope.portal_id, facts.kind == self.kind.value, sure]
         row = self.row
@@ -127,7 +122,7 @@ class Card:
         """The value that the highest per cent of clients with sales reach; equal ones are all in."""
 
         def edge(percent: Decimal) -> Expression:
-            table = aliased(ClientMetrics)
+            table = called(ClientMetrics, "ranked").c
             value = getattr(table, name)
             place = sa.func.percentile_disc(float(1 - percent / 100)).within_group(value)
             return (

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
+from core.database import called
 from segments.conditions.card_fields import Card
 from segments.conditions.operators import Expression, Operand, Type
 from segments.rules.dates import Span
@@ -26,7 +26,7 @@ def sampled(card_id: Expression, value: tuple[Any, str]) -> Expression:
 
 def in_segment(card: Card, op: str, value: Any) -> Expression:
     """Membership as stored: of now, of a day's end, of a period, ever."""
-    stay = aliased(SegmentStay)
+    stay = called(SegmentStay, "stay").c
     segment = value if isinstance(value, int) else value[0]
     stays = sa.select(sa.literal(1)).where(
         stay.portal_id == card.scope.portal_id,

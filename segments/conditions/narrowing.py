@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
+from core.database import called
 from integration.mirror import Address
 from segments.conditions.card_fields import Card
 from segments.conditions.catalog import Scope
@@ -18,7 +18,8 @@ from segments.rules.tree import Kind, Limit
 
 def nobodys(card: Card, clients: sa.CTE) -> list[Expression]:
     """The lead is not the person of a selected client: neither linked to one, nor with an address of one."""
-    mine, theirs = aliased(Address), aliased(Address)
+    same_ones = called(Address, "theirs")
+    mine, theirs = called(Address, "mine").c, same_ones.c
     same = sa.and_(
         theirs.portal_id == mine.portal_id,
         theirs.kind == mine.kind,
@@ -27,7 +28,7 @@ def nobodys(card: Card, clients: sa.CTE) -> list[Expression]:
     of_client = sa.and_(theirs.entity == clients.c.kind, theirs.entity_id == clients.c.member_id)
     shared = (
         sa.select(mine.entity_id)
-        .join(theirs, same)
+        .join(same_ones, same)
         .join(clients, of_client)
         .where(
             mine.portal_id == card.scope.portal_id,
@@ -47,7 +48,8 @@ def limited(query: sa.Select[Any], found: Any, scope: Scope, limit: Limit) -> sa
     if limit.by is None:
         chance = sa.func.hashint8extended(found.c.member_id, sa.cast(0, sa.BigInteger))
         return query.order_by(chance, found.c.kind, found.c.member_id).limit(limit.count)
-    worth = aliased(ClientMetrics)
+    metrics = called(ClientMetrics, "limiting")
+    worth = metrics.c
     same = sa.and_(
         worth.portal_id == scope.portal_id,
         worth.kind == found.c.kind,
@@ -55,7 +57,7 @@ def limited(query: sa.Select[Any], found: Any, scope: Scope, limit: Limit) -> sa
     )
     order = getattr(worth, limit.by).desc().nulls_last()
     return (
-        query.select_from(found.outerjoin(worth, same))
+        query.select_from(found.outerjoin(metrics, same))
         .order_by(order, found.c.kind, found.c.member_id)
         .limit(limit.count)
     )

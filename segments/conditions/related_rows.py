@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import aliased
 
+from core.database import called
 from integration.goods import DealProduct, Product, ProductSection
 from integration.mirror import Activity, Address, Deal, DealContact, Lead, StageMove
 from segments.conditions.catalog import Scope, in_base_currency
@@ -36,18 +36,18 @@ class Rows:
 class DealOf:
     """A deal as a card's: what is asked of it may depend on the card's other deals."""
 
-    deal: Any
+    columns: Any
     kind: Kind
     card_id: Expression
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.deal, name)
+        return getattr(self.columns, name)
 
 
 def deals_of(kind: Kind, scope: Scope, name: str = "deal", *, templates: bool = False) -> Rows:
     """Deals by card, as the sale rule gives them to clients; or the templates of recurring deals."""
-    deal, link = aliased(Deal, name=name), aliased(DealContact, name=f"{name}_link")
-    source: Any = deal
+    table, links = called(Deal, name), called(DealContact, f"{name}_link")
+    source, deal, link = table, table.c, links.c
     where: list[Expression] = [
         deal.portal_id == scope.portal_id,
         deal.deleted_at.is_(None),
@@ -57,7 +57,7 @@ def deals_of(kind: Kind, scope: Scope, name: str = "deal", *, templates: bool = 
         where.append(sales.owns(scope.rule, ClientKind(kind.value), deal))
     if kind is Kind.CONTACT and scope.rule.contact_mode is not ContactMode.PRIMARY:
         both = sa.and_(link.portal_id == scope.portal_id, link.deal_id == deal.bitrix_id)
-        source, card_id = sa.orm.join(deal, link, both), link.contact_id
+        source, card_id = table.join(links, both), link.contact_id
     else:
         card_id = getattr(deal, f"{kind}_id")
         where.append(card_id.is_not(None))
@@ -71,27 +71,29 @@ def templates_of(kind: Kind, scope: Scope) -> Rows:
 
 def leads_of(kind: Kind, scope: Scope) -> Rows:
     """Leads that are linked to the client."""
-    lead = aliased(Lead, name="lead")
+    table = called(Lead, "lead")
+    lead = table.c
     card_id = getattr(lead, _LEADS_OF[kind])
     where = (lead.portal_id == scope.portal_id, lead.deleted_at.is_(None), card_id.is_not(None))
-    return Rows(lead, lead, card_id, where)
+    return Rows(table, lead, card_id, where)
 
 
 def activities_of(kind: Kind, scope: Scope) -> Rows:
     """Of the card itself, and of its deals."""
-    own = aliased(Activity)
+    own = called(Activity, "own").c
     columns = [
         c.name for c in Activity.__table__.columns if c.name not in {"portal_id", "owner_id"}
     ]
     direct = sa.select(
         own.owner_id.label("card_id"), *(getattr(own, name) for name in columns)
     ).where(own.portal_id == scope.portal_id, own.owner_type == _OWNER_TYPES[kind])
-    theirs, deals = aliased(Activity), deals_of(kind, scope)
+    of_deals, deals = called(Activity, "of_deal"), deals_of(kind, scope)
+    theirs = of_deals.c
     through_deals = (
         sa.select(deals.card_id.label("card_id"), *(getattr(theirs, name) for name in columns))
         .select_from(deals.source)
         .join(
-            theirs,
+            of_deals,
             sa.and_(
                 theirs.portal_id == scope.portal_id,
                 theirs.owner_type == DEAL_OWNER,
@@ -106,7 +108,7 @@ def activities_of(kind: Kind, scope: Scope) -> Rows:
 
 def moves_of(kind: Kind, scope: Scope) -> Rows:
     """Entries into stages with the stage before and the days stayed: of the card's deals, or of the lead."""
-    move = aliased(StageMove)
+    move = called(StageMove, "move").c
     entity = "lead" if kind is Kind.LEAD else "deal"
     in_time = (move.moved_at, move.bitrix_id)
     until = sa.func.coalesce(
@@ -131,15 +133,15 @@ def moves_of(kind: Kind, scope: Scope) -> Rows:
     if kind is Kind.LEAD:
         return Rows(entries, entries.c, entries.c.owner_id, ())
     deals = deals_of(kind, scope)
-    source = sa.orm.join(deals.source, entries, entries.c.owner_id == deals.row.bitrix_id)
+    source = deals.source.join(entries, entries.c.owner_id == deals.row.bitrix_id)
     return Rows(source, entries.c, deals.card_id, deals.where)
 
 
 def products_of(kind: Kind, scope: Scope) -> Rows:
     """Product rows of the card's deals; a variation is its product, sold at the deal's day and currency."""
-    deals, line, product = deals_of(kind, scope), aliased(DealProduct), aliased(Product)
-    sections = _sections(scope)
-    deal = deals.row
+    deals, sections = deals_of(kind, scope), _sections(scope)
+    lines, products = called(DealProduct, "line"), called(Product, "product")
+    deal, line, product = deals.row, lines.c, products.c
     found = (
         sa.select(
             deals.card_id.label("card_id"),
@@ -154,9 +156,9 @@ def products_of(kind: Kind, scope: Scope) -> Rows:
             sold_on(deal, scope).label("sold_on"),
         )
         .select_from(deals.source)
-        .join(line, sa.and_(line.portal_id == scope.portal_id, line.deal_id == deal.bitrix_id))
+        .join(lines, sa.and_(line.portal_id == scope.portal_id, line.deal_id == deal.bitrix_id))
         .outerjoin(
-            product,
+            products,
             sa.and_(product.portal_id == scope.portal_id, product.bitrix_id == line.product_id),
         )
         .outerjoin(sections, sections.c.bitrix_id == product.section_id)
@@ -168,14 +170,15 @@ def products_of(kind: Kind, scope: Scope) -> Rows:
 
 def _sections(scope: Scope) -> sa.Subquery:
     """Every section of the catalog with the ids of itself and of those it lies in."""
-    first, upper = aliased(ProductSection), aliased(ProductSection)
+    first, outer = called(ProductSection, "section").c, called(ProductSection, "upper")
+    upper = outer.c
     chain = (
         sa.select(first.bitrix_id, first.bitrix_id.label("at"))
         .where(first.portal_id == scope.portal_id)
         .cte(recursive=True)
     )
     further = sa.select(chain.c.bitrix_id, upper.parent_id).join(
-        upper,
+        outer,
         sa.and_(
             upper.portal_id == scope.portal_id,
             upper.bitrix_id == chain.c["at"],
@@ -191,9 +194,10 @@ def _sections(scope: Scope) -> sa.Subquery:
 
 def addresses_of(kind: Kind, scope: Scope) -> Rows:
     """Phones, e-mails, messengers and sites of the card."""
-    address = aliased(Address, name="address")
+    table = called(Address, "address")
+    address = table.c
     where = (address.portal_id == scope.portal_id, address.entity == kind.value)
-    return Rows(address, address, address.entity_id, where)
+    return Rows(table, address, address.entity_id, where)
 
 
 def sold_on(row: Any, scope: Scope) -> Expression:

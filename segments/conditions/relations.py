@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
+from core.database import called
 from core.web.words import N_
 from integration.mirror import Activity
 from segments.conditions.catalog import Context, Field, Scope, in_base_currency, named, rows_of
@@ -77,7 +77,7 @@ def _days_after_lost(row: DealOf, scope: Scope) -> Expression:
 
 
 def _own_activities(row: DealOf, scope: Scope) -> tuple[Any, tuple[Expression, ...]]:
-    activity = aliased(Activity)
+    activity = called(Activity, "own").c
     of_deal = (
         activity.portal_id == scope.portal_id,
         activity.owner_type == DEAL_OWNER,

@@ -30,7 +30,7 @@ _NULLABLE = ("last_state", "days_after_lost", "check_change")
 def of_cards(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
     """The rows of `card_facts`, without deals of their addresses' other cards: those are told by `shared`."""
     card = Card(kind, scope)
-    source: Any = card.row
+    source: Any = card.anchor
     columns: dict[str, Any] = {}
     for rows in _sums(scope, kind, shared):
         source = sa.outerjoin(source, rows, rows.c.card_id == card.id)

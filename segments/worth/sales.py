@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from core.database import any_of
+from core.database import any_of, called
 from integration.mirror import WON, Company, Deal, DealContact, StageMove
 from integration.models import Portal
 from segments.models import (
@@ -175,16 +175,16 @@ def owns(rule: Rule, kind: ClientKind, deal: Any = Deal) -> sa.ColumnElement[boo
 
 
 def _own_companies(rule: Rule) -> sa.Select[Any]:
-    return sa.select(Company.bitrix_id).where(
-        Company.portal_id == rule.portal_id, Company.is_my_company
-    )
+    company = Company.__table__.c
+    own: sa.Select[Any] = sa.select(company.bitrix_id)
+    return own.where(company.portal_id == rule.portal_id, company.is_my_company)
 
 
 def _share(rule: Rule, whole: sa.SQLColumnExpression[Any]) -> sa.SQLColumnExpression[Any]:
     """What one of a deal's contacts gets: all of it, or an equal part with the rest to the primary."""
     if rule.contact_mode is ContactMode.FULL:
         return whole
-    others = aliased(DealContact)
+    others = called(DealContact, "others").c
     number = (
         sa.select(sa.func.count())
         .where(others.portal_id == rule.portal_id, others.deal_id == Deal.bitrix_id)
@@ -201,8 +201,8 @@ def _local_day(moment: sa.SQLColumnExpression[Any], rule: Rule) -> sa.SQLColumnE
 
 def _won_day(rule: Rule, deal: Any) -> sa.SQLColumnExpression[Any]:
     """Day of the first entry into a won stage after which the deal never left won stages."""
-    move = aliased(StageMove)
-    left = aliased(StageMove)
+    moves, others = called(StageMove, "won_move"), called(StageMove, "other_move")
+    move, left = moves.c, others.c
     last_not_won = (
         sa.select(sa.func.max(left.bitrix_id))
         .where(
@@ -211,7 +211,7 @@ def _won_day(rule: Rule, deal: Any) -> sa.SQLColumnExpression[Any]:
             left.owner_id == deal.bitrix_id,
             left.stage_semantic.is_distinct_from(WON),
         )
-        .correlate_except(left)  # the deal may stand more than one select further out
+        .correlate_except(others)  # the deal may stand more than one select further out
         .scalar_subquery()
     )
     first_entry = (
@@ -223,7 +223,7 @@ def _won_day(rule: Rule, deal: Any) -> sa.SQLColumnExpression[Any]:
             move.stage_semantic == WON,
             move.bitrix_id > sa.func.coalesce(last_not_won, 0),
         )
-        .correlate_except(move)
+        .correlate_except(moves)
         .scalar_subquery()
     )
     return _local_day(first_entry, rule)
