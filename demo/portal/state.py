@@ -209,6 +209,15 @@ class Portal:
         """An application by its number on the portal."""
         return next((a for a in self.apps.values() if a.id == app_id), None)
 
+    def field_types(self) -> frozenset[str]:
+        """Types of fields that applications draw: only of those whose installation is finished."""
+        return frozenset(
+            f"rest_{app.id}_{code}"
+            for app in self.apps.values()
+            if app.installed
+            for code in app.userfield_types
+        )
+
     def placements(self, code: str, user_id: int) -> list[tuple[App, Placement]]:
         """Widgets to show at a place: only of applications whose installation is finished."""
         return [

@@ -44,10 +44,12 @@ _CHOSEN = {"enumeration", "employee", "crm_status", "crm", "iblock_section", "ib
 _TYPELESS = {"boolean"}
 
 
-def create(store: Store, entity: Entity, sent: dict[str, Any]) -> int:
-    """Add a field; several complaints come joined by a line break."""
+def create(
+    store: Store, entity: Entity, sent: dict[str, Any], of_apps: frozenset[str] = frozenset()
+) -> int:
+    """Add a field; several complaints come joined by a line break. `of_apps`: types applications draw."""
     name, kind = _full_name(sent), to_text(sent.get("USER_TYPE_ID"))
-    _demand(store, entity, name, kind)
+    _demand(store, entity, name, kind, of_apps)
     flag = _flags(sent, kind)
     settings = sent.get("SETTINGS")
     row: dict[str, Any] = {
@@ -123,7 +125,7 @@ def _full_name(sent: dict[str, Any]) -> str:
     return _PREFIX + name.removeprefix("UF_")
 
 
-def _demand(store: Store, entity: Entity, name: str, kind: str) -> None:
+def _demand(store: Store, entity: Entity, name: str, kind: str, of_apps: frozenset[str]) -> None:
     missing = [
         f"The '{key}' field is not found."
         for key, value in (("USER_TYPE_ID", kind), ("FIELD_NAME", name))
@@ -136,7 +138,7 @@ def _demand(store: Store, entity: Entity, name: str, kind: str) -> None:
         wrong.append("Имя поля слишком длинное (больше 50-ти символов).")
     if not re.fullmatch(r"[A-Z0-9_]+", name):
         wrong.append("Имя поля содержит недопустимые символы. Допустимыми являются: A-Z, 0-9 и _.")
-    if kind not in _DEFAULT_SETTINGS and not kind.startswith("rest_"):
+    if kind not in _DEFAULT_SETTINGS and kind not in of_apps:
         wrong.append("Указан неверный пользовательский тип.")
     if any(
         row["ENTITY_ID"] == entity.uf_entity and row["FIELD_NAME"] == name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from demo.portal import products
 from demo.portal.api import ApiError
 from demo.portal.schema import ENTITIES, Field
-from demo.web import present, stages, timeline
+from demo.web import present, stages, timeline, widgets
 from demo.web.acting import call, item
 from demo.web.layout import CALCULATED, CUSTOM, EDITABLE_TYPES, LAYOUTS
 from demo.web.lists import calculated_fields
@@ -35,6 +35,7 @@ def card(ctx: Context, entity: str, row_id: int) -> dict[str, Any]:
         "stage_field": ENTITIES[entity].stage_field,
         "stages": stages.bar(ctx.portal, entity, row) if ENTITIES[entity].stage_field else [],
         "tabs": _tabs(ctx, entity),
+        "menu": widgets.at(ctx, f"CRM_{entity.upper()}_DETAIL_TOOLBAR"),
         "sections": _sections(ctx.portal, entity, row),
         "timeline": timeline.entries(ctx, entity, row),
     }
@@ -78,25 +79,8 @@ def _tabs(ctx: Context, entity: str) -> list[dict[str, Any]]:
             for kind in RELATED_TABS.get(entity, ())
         ),
     ]
-    code = f"CRM_{entity.upper()}_DETAIL_TAB"
-    for index, (app, placement) in enumerate(ctx.portal.placements(code, ctx.user_id)):
-        tabs.append(
-            {
-                "key": f"app-{index}",
-                "title": placement_title(ctx.portal, placement.lang_all, placement.title)
-                or app.title,
-                "app": app.client_id,
-                "placement": code,
-                "index": index,
-            }
-        )
-    return tabs
-
-
-def placement_title(portal: Portal, lang_all: dict[str, Any], title: str) -> str:
-    """A widget's title in the portal's language."""
-    words = lang_all.get(portal.language) if isinstance(lang_all, dict) else None
-    return str((words or {}).get("TITLE") or title)
+    found = widgets.at(ctx, f"CRM_{entity.upper()}_DETAIL_TAB")
+    return [*tabs, *({"key": f"app-{one['index']}", **one} for one in found)]
 
 
 def _sections(portal: Portal, entity: str, row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -106,13 +90,18 @@ def _sections(portal: Portal, entity: str, row: dict[str, Any]) -> list[dict[str
     custom.sort(key=lambda f: (int((f.user_field or {}).get("SORT") or 100), f.name))
     groups = [(s.title, [known[name] for name in s.fields]) for s in LAYOUTS[entity].sections]
     groups.append((CUSTOM, custom))
-    has_figures = any(row.get(field.name) not in (None, "") for field in calculated)
+    has_figures = any(
+        row.get(field.name) not in (None, "") or widgets.of_field(portal, field.type)
+        for field in calculated
+    )
     groups.insert(0 if has_figures else len(groups), (CALCULATED, calculated))
     shown = [
         {
             "title": title,
             "figures": title == CALCULATED,
-            "fields": [_view(portal, field, row) for field in fields],
+            "fields": [
+                _view(portal, field, row) | _drawn(portal, entity, field, row) for field in fields
+            ],
         }
         for title, fields in groups
         if fields
@@ -155,6 +144,34 @@ def _view(portal: Portal, field: Field, row: dict[str, Any]) -> dict[str, Any]:
         view["options"] = present.dictionary(portal, field) or None
         view["currency"] = field.type == "money"
     return view
+
+
+def _drawn(portal: Portal, entity: str, field: Field, row: dict[str, Any]) -> dict[str, Any]:
+    """What an application's own type of field opens in the place of a value."""
+    found = widgets.of_field(portal, field.type)
+    if found is None:
+        return {}
+    kind, row_id = ENTITIES[entity], str(row["ID"])
+    return {
+        "widget": {
+            **found,
+            "options": {
+                "MODE": "view",
+                "ENTITY_ID": kind.uf_entity,
+                "FIELD_NAME": field.name,
+                "ENTITY_VALUE_ID": row_id,
+                "VALUE": row.get(field.name),
+                "MULTIPLE": "Y" if field.multiple else "N",
+                "MANDATORY": "Y" if field.required else "N",
+                "XML_ID": (field.user_field or {}).get("XML_ID"),
+                "ENTITY_DATA": {
+                    "entityTypeId": kind.type_id,
+                    "entityId": row_id,
+                    "module": "crm",
+                },
+            },
+        }
+    }
 
 
 def _editable(field: Field) -> bool:

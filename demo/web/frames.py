@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from demo.portal import apps
 from demo.portal.api import ApiError
-from demo.web.cards import placement_title
+from demo.web import widgets
 
 if TYPE_CHECKING:
     from demo.portal.api import Context
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LINKED_PAGE = (
     "REST_APP_URI"  # /marketplace/view/<client_id>/?params[...]: one handler an application
 )
+
+FIELD = "USERFIELD_TYPE"  # of userfieldtype.add: nobody binds it
 
 
 @dataclass
@@ -49,10 +51,9 @@ def menu(ctx: Context) -> list[dict[str, Any]]:
         for app in ctx.portal.apps.values()
         if app.menu_title
     ]
-    for index, (app, placement) in enumerate(ctx.portal.placements("LEFT_MENU", ctx.user_id)):
-        title = placement_title(ctx.portal, placement.lang_all, placement.title) or app.title
-        href = f"/marketplace/view/{app.client_id}/left-menu/{index}/"
-        items.append({"href": href, "title": title, "icon": "app"})
+    for one in widgets.at(ctx, "LEFT_MENU"):
+        href = f"/marketplace/view/{one['app']}/left-menu/{one['index']}/"
+        items.append({"href": href, "title": one["title"], "icon": "app"})
     return items
 
 
@@ -69,7 +70,10 @@ def open_frame(ctx: Context, visits: Visits, asked: dict[str, Any]) -> dict[str,
     options = {key: _text(value) for key, value in dict(asked.get("options") or {}).items()}
     if uri := asked.get("uri"):
         options["URI"] = str(uri)
-    handler = _handler(ctx, app, placement, int(asked.get("index") or 0))
+    if placement == FIELD:
+        handler = _of_field(app, str(asked.get("field_type") or ""))
+    else:
+        handler = _handler(ctx, app, placement, int(asked.get("index") or 0))
     frame = apps.open_frame(portal, app, ctx.user_id, placement, options, handler=handler)
     origin = urlsplit(frame.url)
     return {
@@ -119,6 +123,13 @@ def _handler(ctx: Context, app: App, placement: str, index: int) -> str:
     return bound[index][1].handler
 
 
+def _of_field(app: App, code: str) -> str:
+    kept = app.userfield_types.get(code)
+    if kept is None:
+        raise ApiError(404, "", "Тип поля больше не зарегистрирован")
+    return str(kept["HANDLER"])
+
+
 def _init_data(
     ctx: Context, app: App, frame: apps.Frame, options: dict[str, Any], *, first: bool
 ) -> dict[str, Any]:
@@ -143,4 +154,4 @@ def _init_data(
 
 
 def _text(value: Any) -> Any:
-    return value if isinstance(value, (dict, list)) else str(value)
+    return value if value is None or isinstance(value, (dict, list)) else str(value)

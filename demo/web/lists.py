@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from demo.portal.schema import ENTITIES, Field
-from demo.web import present, stages
+from demo.web import present, stages, widgets
 from demo.web.acting import visible
 from demo.web.layout import LAYOUTS
 
@@ -94,6 +94,8 @@ def page(
     narrowed = query or category is not None or visible(ctx, entity)
     answer["total"] = None if narrowed else len(table)
     answer["title"] = LAYOUTS[entity].plural
+    answer["row_menu"] = widgets.at(ctx, f"CRM_{entity.upper()}_LIST_MENU")
+    answer["toolbar"] = widgets.at(ctx, f"CRM_{entity.upper()}_LIST_TOOLBAR")
     return answer
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from demo.portal.api import ApiError
 from demo.portal.methods import todos
-from demo.web import cards, frames, lists, present
+from demo.web import cards, frames, lists, present, widgets
 from demo.web.acting import acting
 from demo.web.layout import LAYOUTS
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 TITLE = "Демо-портал"
-PAGES = ("/", "/crm/{tail:.*}", "/marketplace/{tail:.*}", "/company/{tail:.*}")
+PAGES = (
+    *("/", "/crm/{tail:.*}", "/marketplace/{tail:.*}", "/company/{tail:.*}"),
+    "/report/analytics/",
+)
 KIND = "{entity:contact|company|deal|lead}"
 
 Endpoint = Callable[["Context", web.Request, dict[str, Any]], Any]
@@ -61,6 +64,7 @@ class Pages:
             {"href": f"/crm/{name}/list/", "title": layout.plural, "icon": layout.icon}
             for name, layout in LAYOUTS.items()
         ]
+        crm.append({"href": "/report/analytics/", "title": "CRM-аналитика", "icon": "analytics"})
         groups = [{"title": "CRM", "items": crm}]
         if apps := frames.menu(ctx):
             groups.append({"title": "Приложения", "items": apps})
@@ -70,6 +74,10 @@ class Pages:
             "users": [self._user(row) for row in users],
             "menu": groups,
         }
+
+    def analytics(self, ctx: Context, *_: object) -> dict[str, Any]:
+        """The applications' part of the menu of CRM analytics."""
+        return {"menu": widgets.at(ctx, "CRM_ANALYTICS_MENU")}
 
     def list_page(self, ctx: Context, request: web.Request, _: object) -> dict[str, Any]:
         """A page of a list."""
@@ -176,6 +184,7 @@ def add_routes(app: web.Application, portal: Portal) -> None:
     gets: dict[str, Endpoint] = {
         "portal": pages.about,
         "search": pages.find,
+        "analytics": pages.analytics,
         f"crm/{KIND}": pages.list_page,
         f"crm/{KIND}/{{id:[0-9]+}}": pages.card,
         f"crm/{KIND}/{{id:[0-9]+}}/{{kind:deal|contact}}": pages.related,

@@ -237,3 +237,27 @@ def test_notifications_are_kept_and_tagged_ones_replaced(portal):
     assert [n["MESSAGE"] for n in portal.control("notifications")] == ["two", "three"]
     empty = requests.post(f"{hook}im.notify.system.add", json={"MESSAGE": "x"}, timeout=10)
     assert empty.json()["error"] == "USER_ID_EMPTY"
+
+
+def test_field_types_of_an_application_are_drawn_once_it_is_installed(portal):
+    app = portal.register(
+        title="W", handler_url=HANDLER, install_url=f"{HANDLER}install", scopes=["crm", "placement"]
+    )
+    admin = frame(portal, app)[2]["AUTH_ID"]
+    facts = {"USER_TYPE_ID": "value", "HANDLER": f"{HANDLER}field", "TITLE": "Value"}
+    unknown = rest(portal, "userfieldtype.update", admin, **facts)
+    assert (unknown[0], unknown[1]["error"]) == (400, "ERROR_NOT_FOUND")
+    assert rest(portal, "userfieldtype.add", admin, **facts)[1]["result"] is True
+    again = rest(portal, "userfieldtype.add", admin, **{**facts, "USER_TYPE_ID": "other"})
+    assert again[1]["error"] == "ERROR_CORE"
+    moved = {**facts, "HANDLER": f"{HANDLER}other", "OPTIONS": {"height": 40}}
+    assert rest(portal, "userfieldtype.update", admin, **moved)[1]["result"] is True
+    (listed,) = rest(portal, "userfieldtype.list", admin)[1]["result"]
+    assert listed == {**facts, "HANDLER": f"{HANDLER}other", "DESCRIPTION": ""}
+
+    app_id = rest(portal, "app.info", admin)[1]["result"]["ID"]
+    field = {"fields": {"FIELD_NAME": "VALUE", "USER_TYPE_ID": f"rest_{app_id}_value"}}
+    early = rest(portal, "crm.deal.userfield.add", admin, **field)
+    assert "неверный пользовательский тип" in early[1]["error_description"]
+    portal.control(f"apps/{app['client_id']}/finish", {})
+    assert rest(portal, "crm.deal.userfield.add", admin, **field)[1]["result"]

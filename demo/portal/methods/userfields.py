@@ -55,7 +55,7 @@ def add(entity: Entity, ctx: Context, params: dict[str, Any]) -> Result:
     portal = ctx.portal
     if len(_rows(entity, ctx)) >= portal.options.userfield_limit:
         raise ApiError(500, "INTERNAL_SERVER_ERROR", "Internal server error")
-    field_id = user_fields.create(portal.store, entity, sent)
+    field_id = user_fields.create(portal.store, entity, sent, portal.field_types())
     _announce(ctx, entity, "add", portal.store.tables["userfield"].get(field_id) or {})
     if portal.options.userfield_add_500:
         raise ApiError(500, "INTERNAL_SERVER_ERROR", "Internal server error")

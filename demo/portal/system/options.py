@@ -79,10 +79,28 @@ def userfieldtype_add(ctx: Context, params: dict[str, Any]) -> Result:
     return Result(True)
 
 
+@method("userfieldtype.update", scope="placement")
+def userfieldtype_update(ctx: Context, params: dict[str, Any]) -> Result:
+    """Change a field type: never its code."""
+    app = _owner(ctx)
+    given = {key.upper(): value for key, value in params.items()}
+    kept = app.userfield_types.get(str(given.get("USER_TYPE_ID", "")))
+    if kept is None:
+        raise ApiError(400, "ERROR_NOT_FOUND", "User Field Type not found")
+    handler = str(given.get("HANDLER") or kept["HANDLER"])
+    others = (one for one in app.userfield_types.values() if one is not kept)
+    if any(one["HANDLER"] == handler for one in others):
+        raise ApiError(400, "ERROR_CORE", "Unable to set placement handler: Handler already binded")
+    for key in ("HANDLER", "TITLE", "DESCRIPTION", "OPTIONS"):
+        kept[key] = given.get(key, kept[key])
+    return Result(True)
+
+
 @method("userfieldtype.list", scope="placement")
 def userfieldtype_list(ctx: Context, _params: dict[str, Any]) -> Result:
     """Field types of the application."""
-    kept = list(_owner(ctx).userfield_types.values())
+    shown = ("USER_TYPE_ID", "HANDLER", "TITLE", "DESCRIPTION")
+    kept = [{key: one[key] for key in shown} for one in _owner(ctx).userfield_types.values()]
     return Result(kept, total=len(kept))
 
 

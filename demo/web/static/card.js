@@ -6,6 +6,7 @@ import { AppFrame } from './frame.js'
 import { closeTop, isOnTop, openSlider } from './slider.js'
 import { table } from './table.js'
 import { timelineView } from './timeline.js'
+import { menuButton, openWidget } from './widgets.js'
 
 const REFRESH_EVERY = 3000
 
@@ -57,7 +58,7 @@ class Card {
     this.data = data
     document.title = data.title
     this.head.replaceChildren(
-      h('div.card-title', {}, h('h1', {}, data.title), data.subtitle && h('span.card-subtitle', {}, data.subtitle)),
+      h('div.card-title', {}, h('h1', {}, data.title), data.subtitle && h('span.card-subtitle', {}, data.subtitle), this.menu()),
       data.stages.length ? this.stageBar() : '')
     this.draft.clear()
     this.bar?.remove()
@@ -71,6 +72,14 @@ class Card {
       main.hidden = old.hidden
       old.replaceWith(main)
     }
+  }
+
+  // The button beside «Документ»: what applications put there learns the item's id.
+  menu() {
+    const { menu, id } = this.data
+    return menu.length > 0 && menuButton('Приложения', 'app', menu.map(item => ({
+      title: item.title, run: () => openWidget(item, { options: { ID: String(id) }, uri: this.uri }),
+    })))
   }
 
   tabButton(tab) {

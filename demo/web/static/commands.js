@@ -85,6 +85,8 @@ export const commands = {
   },
   reloadWindow: frame => frame.load(),
   openApplication,
+  // Fire and forget: the telephony of the portal takes it from there.
+  imPhoneTo: (_, { phone }) => toast(`Звонок: ${phone}`),
   closeApplication: frame => { closeHolding(frame.element) },
   openPath,
   selectUser: async (frame, { mult }, reply) => {

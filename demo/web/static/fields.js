@@ -1,8 +1,14 @@
 // Fields of a card: the value with its label above; a click on an editable one opens its editor.
 import { h, icon } from './dom.js'
+import { AppFrame } from './frame.js'
 import { anchor } from './table.js'
 
 function shown(field) {
+  if (field.widget) {
+    const { element } = new AppFrame({ ...field.widget, kind: 'field' })
+    element.style.height = `${field.widget.height}px`
+    return element
+  }
   if (field.links?.length) return field.links.map(one => h('span.value-line', {}, anchor(one)))
   if (field.text) return field.text
   return h('span.empty-value', {}, 'не заполнено')
@@ -85,7 +91,7 @@ function fieldView(field, draft, onEdit) {
 }
 
 function isEmpty(field) {
-  return !field.text && !field.links?.length
+  return !field.text && !field.links?.length && !field.widget
 }
 
 export function sectionView(section, draft, onEdit) {

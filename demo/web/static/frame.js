@@ -1,5 +1,5 @@
 // An application's page inside the portal: opened by a form POST into a named iframe, then spoken
-// to with postMessage. A frame is a `page` (left menu), a `tab` (card) or a `slider`.
+// to with postMessage. A frame is a `page` (left menu), a `tab` (card), a `slider` or a `field`.
 import { post } from './api.js'
 import { commands } from './commands.js'
 import { h } from './dom.js'
@@ -7,18 +7,18 @@ import { h } from './dom.js'
 const frames = new Set()
 
 export class AppFrame {
-  constructor({ app, placement = 'DEFAULT', index = 0, options = {}, kind = 'page', uri = null }) {
-    Object.assign(this, { app, placement, index, options, kind, uri })
+  constructor({ app, placement = 'DEFAULT', index = 0, options = {}, kind = 'page', uri = null, field_type = null }) {
+    Object.assign(this, { app, placement, index, options, kind, uri, field_type })
     this.element = h(`div.app-holder.app-${kind}`, {}, h('div.app-wait', {}, h('span.spinner')))
     this.load()
   }
 
   async load() {
-    const { app, placement, index, options, kind } = this
+    const { app, placement, index, options, kind, field_type } = this
     const uri = this.uri ?? location.pathname + location.search
     let opened
     try {
-      opened = await post('frame', { app, placement, index, options, kind, uri })
+      opened = await post('frame', { app, placement, index, options, kind, uri, field_type })
     } catch (error) {
       opened = { notice: error.message }
     }
@@ -38,7 +38,7 @@ export class AppFrame {
   }
 
   resize(width, height) {
-    if (this.kind === 'slider') return false
+    if (this.kind === 'slider' || this.kind === 'field') return false
     const pixels = Number.parseInt(height)
     if (pixels > 0) this.iframe.style.height = `${pixels}px`
     this.iframe.style.width = String(width).endsWith('%') || !(Number.parseInt(width) > 0) ? '100%' : `${Number.parseInt(width)}px`

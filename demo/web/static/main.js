@@ -1,5 +1,6 @@
 // Starts the portal: draws the frame of the page, then shows what the address names.
 import { get } from './api.js'
+import { analyticsPage } from './analytics.js'
 import { openCard } from './card.js'
 import { h } from './dom.js'
 import { appPage } from './frame.js'
@@ -9,6 +10,7 @@ import { closeAbove, depth } from './slider.js'
 
 const CARD = /^\/crm\/(contact|company|deal|lead)\/(?:details|show)\/(\d+)\/?$/
 const LIST = /^\/crm\/(contact|company|deal|lead)(?:\/list|\/kanban)?\/?$/
+const ANALYTICS = '/report/analytics/'
 const APP = /^\/marketplace\/(app|view)\/([^/]+)\/(?:left-menu\/(\d+)\/)?$/
 
 let portal, work, shown
@@ -23,6 +25,7 @@ function showUnder(path) {
   const list = LIST.exec(path)
   const app = APP.exec(path)
   if (list) return show(listPage(list[1]))
+  if (path.split('?')[0] === ANALYTICS) return show(analyticsPage())
   if (app) {
     const [, kind, code, index] = app
     const placement = index ? 'LEFT_MENU' : kind === 'view' ? 'REST_APP_URI' : 'DEFAULT'

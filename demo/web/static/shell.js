@@ -2,7 +2,7 @@
 import { actAs, get } from './api.js'
 import { avatar, debounce, h, icon, link } from './dom.js'
 
-const ICONS = { contact: 'person', company: 'company', deal: 'deal', lead: 'lead', app: 'app' }
+const ICONS = { contact: 'person', company: 'company', deal: 'deal', lead: 'lead', app: 'app', analytics: 'analytics' }
 
 export function drawShell(portal) {
   const work = h('main.work', { id: 'work' })

@@ -1,5 +1,6 @@
 // The grid shared by the lists and the tabs of a card.
 import { avatar, h, link } from './dom.js'
+import { menuButton } from './widgets.js'
 
 function stageMark(cell) {
   return h('span.stage-mark', { title: cell.text },
@@ -17,8 +18,9 @@ function cellBody(cell) {
   return cell.text || ''
 }
 
-function rowOf(row, columns, entity) {
+function rowOf(row, columns, entity, menu) {
   return h('tr', {},
+    menu && h('td.cell-menu', {}, menuButton(`Меню: ${row.title}`, 'menu', menu(row), 'button.plain')),
     h('td.cell-title', {}, h('span.cell-name', {}, WITH_FACE.has(entity) && avatar(row, 32), link(row.href, row.title))),
     row.cells.map((cell, at) => h(`td${columns[at].numeric ? '.numeric' : ''}`, {}, cellBody(cell))))
 }
@@ -26,9 +28,10 @@ function rowOf(row, columns, entity) {
 const WITH_FACE = new Set(['contact', 'company'])
 const HEADS = { contact: 'Контакт', company: 'Компания', deal: 'Сделка', lead: 'Лид' }
 
-// `more` is called with the id to go on below; it returns the next page of the same list.
-export function table(page, { more = null, empty = 'Здесь пока ничего нет' } = {}) {
-  const body = h('tbody', {}, page.rows.map(row => rowOf(row, page.columns, page.entity)))
+// `more` is called with the id to go on below; it returns the next page of the same list. `menu`
+// gives the entries of a row's own menu.
+export function table(page, { more = null, menu = null, empty = 'Здесь пока ничего нет' } = {}) {
+  const body = h('tbody', {}, page.rows.map(row => rowOf(row, page.columns, page.entity, menu)))
   const shown = h('span', {})
   const button = h('button.button', { onclick: next }, 'Показать ещё')
   let below = page.before
@@ -44,7 +47,7 @@ export function table(page, { more = null, empty = 'Здесь пока ниче
     button.disabled = true
     const answer = await more(below)
     below = answer.before
-    body.append(...answer.rows.map(row => rowOf(row, answer.columns, page.entity)))
+    body.append(...answer.rows.map(row => rowOf(row, answer.columns, page.entity, menu)))
     button.disabled = false
     count()
   }
@@ -53,7 +56,7 @@ export function table(page, { more = null, empty = 'Здесь пока ниче
   if (!page.rows.length) return h('div.grid-card', {}, h('p.empty', {}, empty))
   return h('div.grid-card', {},
     h('div.grid-scroll', {}, h('table.grid', {},
-      h('thead', {}, h('tr', {}, h('th', {}, HEADS[page.entity]), page.columns.map(column => h(`th${column.numeric ? '.numeric' : ''}`, {}, column.title)))),
+      h('thead', {}, h('tr', {}, menu && h('th.cell-menu', { 'aria-label': 'Меню' }), h('th', {}, HEADS[page.entity]), page.columns.map(column => h(`th${column.numeric ? '.numeric' : ''}`, {}, column.title)))),
       body)),
     h('div.grid-foot', {}, shown, button))
 }
