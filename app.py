@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from collections.abc import Iterable
+
+from flask import Blueprint, Flask
 
 import cli
 import cli_clients
@@ -12,16 +14,27 @@ import cli_people
 import cli_rules
 import cli_segments
 import cli_sender
+import insights.entry_views
+import insights.glossary_views
+import insights.list_views
+import insights.live_topics
+import insights.mine
+import insights.mine_views
 import insights.profile_views
+import insights.send_views
 import insights.views
+import integration.appearance_views
 import integration.health
 import integration.health_views
+import integration.own_cards
 import integration.standing_views
+import integration.value_field_views
 import integration.views
 import mailings.planning.readiness
 import mailings.sending.launching
 import mailings.sending.restored
 import mailings.web.drafts.steering_views
+import mailings.web.drafts.suggesting
 import mailings.web.drafts.views
 import mailings.web.letters.offer_views
 import mailings.web.letters.picture_views
@@ -44,19 +57,24 @@ import segments.rights_views
 import segments.segment_views
 import segments.settings_views
 import segments.standing
+import segments.start_views
+import segments.suggestions
 import segments.views
 import segments.writing_views
 from core import embedded, log, runtime
 from core.config import Settings
 from core.runtime import Runtime
-from core.web import health, shell, trace
+from core.web import health, live, shell, trace
 from mailings import conditions as mail_conditions
 from mailings import permissions  # noqa: F401 - its tables
 from segments.conditions import joining
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The web application and its command line; without settings, from the environment."""
+def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ()) -> Flask:
+    """The web application and its command line; without settings, from the environment.
+
+    `also`: pages that are no part of the product, as the demo has one of its design system.
+    """
     settings = embedded.resolve(settings or Settings.from_env())
     log.configure(settings.log_level)
     runtime.install(Runtime.build(settings))
@@ -65,10 +83,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     for blueprint in (
         health.blueprint,
+        live.blueprint,
         integration.views.blueprint,
         integration.health_views.blueprint,
         integration.standing_views.blueprint,
+        integration.value_field_views.blueprint,
+        integration.appearance_views.blueprint,
         segments.views.blueprint,
+        segments.start_views.blueprint,
         segments.settings_views.blueprint,
         segments.reading_views.blueprint,
         segments.writing_views.blueprint,
@@ -92,8 +114,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         mailings.web.public.unsubscribe_views.blueprint,
         mailings.web.public.receipt_views.blueprint,
         mailings.web.results.views.blueprint,
+        insights.entry_views.blueprint,
+        insights.glossary_views.blueprint,
         insights.views.blueprint,
         insights.profile_views.blueprint,
+        insights.list_views.blueprint,
+        insights.send_views.blueprint,
+        *also,
+        insights.mine_views.blueprint,
     ):
         app.register_blueprint(blueprint)
     cli.register(app)
@@ -106,9 +134,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli_people.register(app)
     integration.health.figures_from(segments.standing.figures)
     integration.health.held_from(mailings.sending.restored.held)
+    integration.own_cards.wanted_from(insights.mine.candidates)
     mailings.planning.readiness.also(mailings.sending.launching.problems)
     mailings.planning.readiness.also(mailings.sending.restored.problems)
+    segments.suggestions.also(mailings.web.drafts.suggesting.of)
     joining.join(*mail_conditions.RELATIONS)
+    insights.live_topics.register()
     shell.register(
         app,
         settings,

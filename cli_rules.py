@@ -15,7 +15,7 @@ from cli_common import named_portal as _portal
 from cli_common import show as _print
 from core.database import transaction
 from core.runtime import current
-from integration import admin_rules, installs, keeping, working_hours
+from integration import admin_rules, field_types, installs, keeping, working_hours
 from integration.admin_rules import RuleName
 from integration.bitrix.errors import BitrixError
 from integration.connect import connect
@@ -49,6 +49,7 @@ def register(app: Flask) -> None:
     help="ltv=UF_CRM_…, sales=own for our own field, first_sale=off for none; repeatable.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace other values the chosen fields hold.")
+@click.option("--badge", is_flag=True, help="Make the field that draws a client's value on cards.")
 @_SHOW_HISTORY
 @as_json
 def writing(
@@ -56,6 +57,7 @@ def writing(
     enabled: bool | None,
     mapped: tuple[str, ...],
     overwrite: bool,
+    badge: bool,
     history: bool,
     json_: bool,
 ) -> None:
@@ -67,6 +69,8 @@ def writing(
     try:
         if mapped:
             _map(portal, _asked(mapped), overwrite=overwrite)
+        if badge:
+            field_types.show(runtime, portal)
     except (WrongTarget, BitrixError) as error:
         raise click.ClickException(str(error)) from error
     with transaction(runtime.sessions) as session:

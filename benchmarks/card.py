@@ -18,6 +18,7 @@ from core.database import transaction
 from core.web import session as sessions
 from core.web.session import LIFETIME, Viewer
 from integration.models import Portal
+from segments import first_run
 from segments.worth import metrics
 
 TITLE = "Pages on a large base"
@@ -47,6 +48,7 @@ def measure(options: Options) -> list[Figure]:
         portal_id = mirror.provide(made, contacts, deals)
         with transaction(made.sessions) as session:
             row = session.get_one(Portal, portal_id)
+            first_run.close(session, portal_id, user_id=1)
             row.domain, row.scheme = portal.domain, "http"
             row.endpoint, row.oauth_url = f"{portal.url}/rest/", portal.oauth_url
             if metrics.is_stale(session, portal_id):

@@ -47,6 +47,9 @@ Ready.
       The demo's mail: what you send from «Рассылки» arrives here, to invented people who
       open, click, leave requests on the portal and buy, {speed} times faster than in life.
 
+  {app}/styleguide
+      The design system the pages are made of.
+
   Try: send an offer to «Foreign leads»; move a deal to a won stage and watch the card; choose another user at the top right
   and see what an ordinary manager may see; open Settings in Rubilnik.
 
@@ -86,6 +89,7 @@ class Demo:
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PORT": str(options.port),
+            "WSGI": "styleguide.wsgi:app",
             "PUBLIC_URL": self.app,
             "DATA_DIR": str(self.options.data),
             "DATABASE_URL": "",
@@ -141,6 +145,7 @@ class Demo:
         print(
             ANNOUNCEMENT.format(
                 portal=self.portal,
+                app=self.app,
                 contact_id=best["contact_id"],
                 mail=self.mail,
                 speed=SPEED,
@@ -196,7 +201,7 @@ class Demo:
         name = self._portal_row()["member_id"]
         self._say("Counting, and writing figures onto the cards…")
         self.flask("sale-rule", "--portal", name, "--pipelines", SALES_PIPELINES)
-        self.flask("writing", "--portal", name, "--on")
+        self.flask("writing", "--portal", name, "--on", "--badge")
         write = ("writeback", "--portal", name, "--no-wait", "--json")
         self._wait("figures on the cards", lambda: self.flask(*write, check=False))
         self.flask("consents", "field", "--portal", name, "--code", CONSENT_FIELD)

@@ -8,23 +8,23 @@ from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from core.runtime import Runtime
-from insights import profile
+from insights import addresses
+from insights.subject import Subject
 from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.models import Portal
 from mailings.consent import suppressions
 from mailings.rules.consents import Reason
 from mailings.rules.states import ChannelKey
-from segments.worth.explain import Client
 
-_OWNER_TYPES = {"contact": 3, "company": 4}
+_OWNER_TYPES = {"lead": 1, "contact": 3, "company": 4}
 _AT = time(10)
 
 
 def remind(
-    runtime: Runtime, portal: Portal, client: Client, user_id: int, title: str, text: str
+    runtime: Runtime, portal: Portal, client: Subject, user_id: int, title: str, text: str
 ) -> None:
-    """Put a to-do on the client's card for tomorrow at ten by the portal's clock. Raises BitrixError.
+    """Put a to-do on the card for tomorrow at ten by the portal's clock. Raises BitrixError.
 
     https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/todo/crm-activity-todo-add.html
     """
@@ -41,20 +41,20 @@ def remind(
     connect(runtime, portal, priority=Priority.INTERACTIVE).call("crm.activity.todo.add", todo)
 
 
-def stop_mailings(session: Session, portal_id: int, client: Client, user_id: int) -> int:
+def stop_mailings(session: Session, portal_id: int, client: Subject, user_id: int) -> int:
     """Have no mailing go to the client's e-mail addresses; how many were stopped by it."""
-    open_ones = [each for each in profile.reach(session, portal_id, client) if not each.stopped]
+    open_ones = [each for each in addresses.reach(session, portal_id, client) if not each.stopped]
     for each in open_ones:
         suppressions.suppress(
             *(session, portal_id, ChannelKey.EMAIL, each.address, Reason.MANUAL),
-            source=profile.STOPPED_HERE, actor=f"user:{user_id}",
+            source=addresses.STOPPED_HERE, actor=f"user:{user_id}",
         )  # fmt: skip
     return len(open_ones)
 
 
-def allow_mailings(session: Session, portal_id: int, client: Client, user_id: int) -> int:
+def allow_mailings(session: Session, portal_id: int, client: Subject, user_id: int) -> int:
     """Take back what was stopped here; what the person or an administrator said stays. How many addresses it was."""
-    stopped = [each for each in profile.reach(session, portal_id, client) if each.by_hand]
+    stopped = [each for each in addresses.reach(session, portal_id, client) if each.by_hand]
     for each in stopped:
         suppressions.lift(
             session, portal_id, ChannelKey.EMAIL, each.address, actor=f"user:{user_id}"

@@ -1,4 +1,4 @@
-"""Where a client stands among the others, and what to do next: for the tab, beside the figures.
+"""Where a client or lead stands, and what to do next: for the tab, beside the figures.
 
 Everything is read as stored: the scores of the night, the segments of the last look, the ledger of consents.
 """
@@ -6,26 +6,22 @@ Everything is read as stored: the scores of the night, the segments of the last 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from insights.addresses import Reach, phones, reach
 from insights.card import Card
+from insights.lead import LeadFacts
 from insights.rules import advice
-from insights.rules.advice import Act, Standing
-from integration.mirror import Address, Deal
-from mailings.consent import settings as permission
-from mailings.consent.hashing import address_hash
-from mailings.consent.suppressions import in_force
+from insights.rules.advice import Act, LeadStanding, Standing
+from insights.subject import Subject
+from integration.mirror import Deal
 from mailings.models import Offer
-from mailings.permissions import Consent, Suppression
-from mailings.rules.consents import FIRST_TOPIC, Reason
-from mailings.rules.states import ChannelKey
 from segments.conditions import card_fields
 from segments.conditions.card_fields import CARD
 from segments.conditions.catalog import scope_of
@@ -33,12 +29,11 @@ from segments.members import lists
 from segments.members.lists import Stay
 from segments.rules import lifecycle
 from segments.rules.tree import Kind
+from segments.saved import How
 from segments.scoring.scored import ScoreBasis
 from segments.scoring.scores import choices_of
 from segments.worth.explain import Client
 
-STOPPED_HERE = "client_card"
-"""The source of a stop made on the tab."""
 SEGMENTS = 6
 OFFERS = 3
 _ASKED = ("lifecycle", "rfm_name", "rfm_r", "rfm_f", "rfm_m")
@@ -52,29 +47,6 @@ class Scored:
     group: str | None = None
     group_name: str | None = None
     scores: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Whether an address may be written to. `said`: yes, no, or nothing; `stopped`: why nobody writes to it."""
-
-    address: str
-    said: bool | None
-    said_at: datetime | None
-    stopped: str | None
-    stopped_at: datetime | None
-    as_client: bool
-    source: str | None = None
-
-    @property
-    def allowed(self) -> bool:
-        """Whether a mailing may go to it."""
-        return self.stopped is None and (self.as_client if self.said is None else self.said)
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether it was stopped on the tab, so that it may be allowed there; an administrator's word stands."""
-        return self.stopped == Reason.MANUAL and self.source == STOPPED_HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +65,20 @@ class Profile:
     above: float | None
     next_on: date | None
     open_deals: int
-    segments: list[Stay]
+    stays: list[Stay]
     reach: list[Reach]
+    phones: list[str]
     proposal: Proposal | None
+
+    @property
+    def segments(self) -> list[Stay]:
+        """The segments to name: those entered last."""
+        return self.stays[:SEGMENTS]
+
+    @property
+    def lists(self) -> list[Stay]:
+        """Of the segments, those people put cards into by hand."""
+        return [stay for stay in self.stays if stay.how == How.STATIC]
 
     @property
     def reachable(self) -> bool:
@@ -111,72 +94,49 @@ class Profile:
 def read(session: Session, portal_id: int, card: Card) -> Profile:
     """Everything about the client of a tab that is not a figure."""
     client = card.client
-    scored = _scored(session, portal_id, client)
+    known = scored(session, portal_id, client)
     open_deals = _open_deals(session, portal_id, client)
     above = _above(session, portal_id, client, card.figures.ltv) if card.figures.sales else None
-    act = advice.advice(Standing(scored.stage, scored.group, card.rhythm, open_deals, above))
+    act = advice.advice(Standing(known.stage, known.group, card.rhythm, open_deals, above))
     return Profile(
-        scored=scored,
+        scored=known,
         above=above,
-        next_on=_next_on(card, scored.stage),
+        next_on=_next_on(card, known.stage),
         open_deals=open_deals,
-        segments=lists.of_card(session, portal_id, Kind(client.kind.value), client.id)[:SEGMENTS],
-        reach=reach(session, portal_id, client),
-        proposal=Proposal(act, _offers(session, portal_id, act, card.today)) if act else None,
+        proposal=_proposal(session, portal_id, act, card.today),
+        **_known(session, portal_id, client),
     )
 
 
-def reach(session: Session, portal_id: int, client: Client) -> list[Reach]:
-    """The client's e-mail addresses, with what is on record about each."""
-    query = (
-        sa.select(Address.normalised)
-        .where(
-            Address.portal_id == portal_id,
-            Address.entity == client.kind.value,
-            Address.entity_id == client.id,
-            Address.kind == "email",
-            Address.normalised.is_not(None),
-        )
-        .distinct()
-        .order_by(Address.normalised)
+def read_lead(session: Session, portal_id: int, facts: LeadFacts) -> Profile:
+    """The same of a lead: it has bought nothing, so it stands nowhere among buyers."""
+    answered = facts.interest is not None
+    act = advice.for_lead(LeadStanding(facts.lead.stage_semantic, answered=answered))
+    return Profile(
+        scored=Scored(),
+        above=None,
+        next_on=None,
+        open_deals=0,
+        proposal=_proposal(session, portal_id, act, facts.today),
+        **_known(session, portal_id, facts.subject),
     )
-    addresses = [str(each) for each in session.scalars(query)]
-    basis = permission.rules_of(session, portal_id).basis
-    as_client = client.kind.value not in basis.needs_yes(ChannelKey.EMAIL)
-    said = _by_hash(session, Consent, portal_id, addresses, Consent.topic == FIRST_TOPIC)
-    stopped = _by_hash(session, Suppression, portal_id, addresses, in_force(Suppression))
-    found = []
-    for address in addresses:
-        key = address_hash(portal_id, address)
-        consent, stop = said.get(key), stopped.get(key)
-        found.append(
-            Reach(
-                address=address,
-                said=consent.given if consent else None,
-                said_at=consent.happened_at if consent else None,
-                stopped=stop.reason if stop else None,
-                stopped_at=stop.at if stop else None,
-                as_client=as_client,
-                source=stop.source if stop else None,
-            )
-        )
-    return found
 
 
-def _by_hash(
-    session: Session, table: Any, portal_id: int, addresses: Sequence[str], condition: Any
-) -> dict[bytes, Any]:
-    hashes = [address_hash(portal_id, each) for each in addresses]
-    query = sa.select(table).where(
-        table.portal_id == portal_id,
-        table.channel == ChannelKey.EMAIL.value,
-        table.address_hash.in_(hashes),
-        condition,
-    )
-    return {bytes(row.address_hash): row for row in session.scalars(query)}
+def _known(session: Session, portal_id: int, subject: Subject) -> dict[str, Any]:
+    kind = Kind(subject.kind.value)
+    return {
+        "stays": lists.of_card(session, portal_id, kind, subject.id),
+        "reach": reach(session, portal_id, subject),
+        "phones": phones(session, portal_id, subject),
+    }
 
 
-def _scored(session: Session, portal_id: int, client: Client) -> Scored:
+def _proposal(session: Session, portal_id: int, act: Act | None, today: date) -> Proposal | None:
+    return Proposal(act, _offers(session, portal_id, act, today)) if act else None
+
+
+def scored(session: Session, portal_id: int, client: Client) -> Scored:
+    """The client's stage, group and scores of the night."""
     scope = scope_of(session, portal_id)
     card = card_fields.Card(Kind(client.kind.value), scope)
     columns: list[Any] = []

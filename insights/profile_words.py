@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from core.web import formats
 from core.web.words import gettext as _
 from core.web.words import plural
+from insights.addresses import Reach
 from insights.card import Card
-from insights.profile import Profile, Reach, Scored
+from insights.lead import LeadFacts
+from insights.profile import Profile, Scored
 from insights.rules.advice import Act
 from mailings.web.words import permission
 from segments.scoring import score_words
@@ -45,6 +47,20 @@ def proposal(card: Card, profile: Profile) -> Told | None:
     return Told(_titles()[act], _why(act, card, profile))
 
 
+def lead_proposal(lead: LeadFacts, profile: Profile) -> Told | None:
+    """What to do about a lead now."""
+    if profile.proposal is None:
+        return None
+    act = profile.proposal.act
+    return Told(_titles()[act], _why_lead(act, lead))
+
+
+def call(name: str | None, phones: list[str]) -> Told:
+    """A to-do to call, with the numbers at hand."""
+    title = _("Call: %(name)s", name=name) if name else _("Call the client")
+    return Told(title, ", ".join(phones))
+
+
 def reach(each: Reach) -> tuple[str, str]:
     """Whether an address may be written to, and the colour of that."""
     day = formats.day
@@ -73,6 +89,9 @@ def _titles() -> dict[Act, str]:
         Act.ADD: _("Propose what goes with the first purchase"),
         Act.RECOMMEND: _("Show new things first, ask for a recommendation"),
         Act.GROW: _("Propose one thing more"),
+        Act.ANSWER: _("Answer: this person wants to talk"),
+        Act.QUALIFY: _("Call and find out what is needed"),
+        Act.REVIVE: _("Propose again: the reason for the refusal may be gone"),
     }
 
 
@@ -107,3 +126,17 @@ def _why(act: Act, card: Card, profile: Profile) -> str:
     if act is Act.RECOMMEND:
         return _("Buys lately, often and for much: trusts you already.")
     return _("Buys regularly: knows one side of what you do.")
+
+
+def _why_lead(act: Act, lead: LeadFacts) -> str:
+    if act is Act.ANSWER and lead.interest is not None:
+        day = formats.day(lead.interest.at)
+        if lead.interest.replied:
+            return _("Replied to a letter on %(day)s.", day=day)
+        return _("Followed a link of a letter on %(day)s.", day=day)
+    if lead.days is None:
+        return _("The lead is in progress.") if act is Act.QUALIFY else _("The lead was lost.")
+    passed = formats.days(lead.days)
+    if act is Act.REVIVE:
+        return _("The lead was lost %(days)s ago.", days=passed)
+    return _("The lead came %(days)s ago and is in progress.", days=passed)

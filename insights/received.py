@@ -1,4 +1,4 @@
-"""What a client was sent by mailings, and what he made of it: for the tab, the newest first."""
+"""What a client or lead was sent by mailings, and what he made of it: for the tab, the newest first."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.database import any_of
+from insights.subject import Subject
 from integration.models import MergedClient
 from mailings.models import Attribution, Delivery, Mailing
-from segments.worth.explain import Client
 
 PAGE = 5
 MORE = 20
@@ -27,7 +27,7 @@ class Received:
 
 
 def page(
-    session: Session, portal_id: int, client: Client, after: str = ""
+    session: Session, portal_id: int, client: Subject, after: str = ""
 ) -> tuple[list[Received], str | None]:
     """Messages to the client, and to those who were merged into him; where the next page begins."""
     row, at_most = Delivery, MORE if after else PAGE
@@ -61,7 +61,32 @@ def page(
     return shown, f"{last.sent_at.isoformat()},{last.id}" if last.sent_at else None
 
 
-def _same(session: Session, portal_id: int, client: Client) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """The latest sign that somebody wants to talk: a reply to a letter, or else a link that was followed."""
+
+    replied: bool
+    at: datetime
+
+
+def interest(
+    session: Session, portal_id: int, subject: Subject, since: datetime
+) -> Interest | None:
+    """The latest one after this moment."""
+    row = Delivery
+    query = sa.select(sa.func.max(row.replied_at), sa.func.max(row.human_clicked_at)).where(
+        row.portal_id == portal_id,
+        row.kind == subject.kind.value,
+        row.client_id == subject.id,
+        row.sent_at.is_not(None),
+    )
+    replied, clicked = session.execute(query).one()
+    if replied is not None and replied >= since:
+        return Interest(True, replied)
+    return Interest(False, clicked) if clicked is not None and clicked >= since else None
+
+
+def _same(session: Session, portal_id: int, client: Subject) -> list[int]:
     """The client's number, and those of the cards that were merged into his."""
     losers = sa.select(MergedClient.loser_id).where(
         MergedClient.portal_id == portal_id,

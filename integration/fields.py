@@ -18,6 +18,7 @@ class PortalField:
     en: str
     multiple: bool = False
     editable: bool = False
+    in_filter: bool = True
 
     @property
     def metric(self) -> str:
@@ -33,7 +34,7 @@ class PortalField:
             "XML_ID": self.code,
             "MULTIPLE": "Y" if self.multiple else "N",
             "MANDATORY": "N",
-            "SHOW_FILTER": "Y",
+            "SHOW_FILTER": "Y" if self.in_filter else "N",
             "EDIT_IN_LIST": "Y" if self.editable else "N",
             "EDIT_FORM_LABEL": labels,
             "LIST_COLUMN_LABEL": labels,
@@ -49,6 +50,9 @@ SALES = PortalField("UF_CRM_RUBILNIK_SALES", "integer", "Число продаж
 FIRST_SALE = PortalField("UF_CRM_RUBILNIK_FIRST_SALE", "date", "Первая продажа", "First sale")
 LAST_SALE = PortalField("UF_CRM_RUBILNIK_LAST_SALE", "date", "Последняя продажа", "Last sale")
 RFM = PortalField("UF_CRM_RUBILNIK_RFM", "string", "Группа RFM", "RFM group")
+
+VALUE_CODE = f"{_OWN}VALUE"
+"""Of the field that draws the client's value: it holds none itself."""
 
 METRIC_FIELDS = {
     field.code: field for field in (LTV, AVERAGE_CHECK, SALES, FIRST_SALE, LAST_SALE, RFM)

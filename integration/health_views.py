@@ -45,6 +45,21 @@ def live() -> str:
     return _fragment(quick=request.args.get("quick", 0, type=int))
 
 
+@blueprint.get("/health/line")
+@admin_required
+def line() -> str:
+    """The verdict in one line, for the first page."""
+    runtime = current()
+    with runtime.sessions() as session:
+        portal = session.get_one(Portal, g.viewer.portal_id)
+    found = health.problems(runtime, portal)
+    needed = [each for each in found if each.severity is Severity.NEEDS_YOU]
+    first = health_words.worded(needed[0]) if needed else None
+    return render_template(
+        "integration/health_line.html", needed=len(needed), first=first, passing=len(found)
+    )
+
+
 @blueprint.post("/health/check")
 @admin_required
 def check() -> str:

@@ -19,6 +19,7 @@ from core.crypto import Vault
 from core.database import transaction
 from core.runtime import Runtime
 from integration import portals, tokens
+from integration.binding import bind_placements
 from integration.bitrix.budgets import Priority
 from integration.bitrix.client import Client
 from integration.bitrix.errors import (
@@ -38,7 +39,6 @@ from integration.models import Portal, PortalState
 
 log = logging.getLogger(__name__)
 
-PLACEMENTS = ("CRM_CONTACT_DETAIL_TAB", "CRM_COMPANY_DETAIL_TAB", "CRM_DEAL_DETAIL_TAB")
 _ENTITIES = ("CONTACT", "COMPANY", "LEAD", "DEAL")
 CARD_EVENTS = (
     *(f"ONCRM{entity}{action}" for entity in _ENTITIES for action in ("ADD", "UPDATE", "DELETE")),
@@ -50,7 +50,6 @@ FIELD_EVENTS = tuple(
     for action in ("ADD", "UPDATE", "DELETE", "SETENUMVALUES")
 )
 EVENTS = ("ONAPPUNINSTALL", "ONAPPUPDATE", *CARD_EVENTS, *FIELD_EVENTS)
-_TITLES = {"ru": {"TITLE": "Рубильник"}, "en": {"TITLE": "Rubilnik"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,10 @@ def adopt_event(runtime: Runtime, event: EventPost) -> Portal:
         raise FrameRefused("the install event has no tokens")
     confirmed = confirm(runtime, FramePost.of_event(event))
     with transaction(runtime.sessions) as session:
-        return adopt(session, runtime, confirmed)
+        portal = adopt(session, runtime, confirmed)
+        if event.event == "ONAPPINSTALL":  # posted for applications that use the API only
+            portal.has_menu_item = False
+        return portal
 
 
 def prepare(runtime: Runtime, portal_id: int) -> bool:
@@ -101,10 +103,10 @@ def prepare(runtime: Runtime, portal_id: int) -> bool:
     for step in STEPS:
         try:
             step.run(runtime, client, portal)
-            _note(runtime, portal_id, step.key, "done")
+            note_step(runtime, portal_id, step.key, "done")
         except BitrixError as error:
             log.warning("install step failed", extra={"portal": portal_id, "step": step.key})
-            _note(runtime, portal_id, step.key, "failed", error.detail)
+            note_step(runtime, portal_id, step.key, "failed", error.detail)
             done = False
             if portals.note(runtime.sessions, portal_id, error):
                 break  # it concerns the whole portal: the other steps would be refused as well
@@ -117,16 +119,18 @@ def prepare(runtime: Runtime, portal_id: int) -> bool:
 
 
 def rebind(runtime: Runtime, portal_id: int) -> None:
-    """Subscribe to the events a portal in use lacks: one request when it lacks none."""
+    """Bind the events and places a portal in use lacks: a request each when it lacks none."""
     with runtime.sessions() as session:
         portal = session.get_one(Portal, portal_id)
     if portal.state != PortalState.ACTIVE:
         return
     try:
-        _bind_events(runtime, connect(runtime, portal), portal)
+        client = connect(runtime, portal)
+        _bind_events(runtime, client, portal)
+        bind_placements(runtime, client, portal)
     except BitrixError as error:
         portals.note(runtime.sessions, portal_id, error)
-        log.warning("events not bound", extra={"portal": portal_id, "reason": error.detail})
+        log.warning("not all bound", extra={"portal": portal_id, "reason": error.detail})
 
 
 def uninstall(session: Session, portal: Portal) -> None:
@@ -198,25 +202,14 @@ def _keep_facts(portal: Portal, confirmed: Confirmed) -> None:
     portals.enter(portal, PortalState.ACTIVE if active else PortalState.INSTALLING)
 
 
-def _note(runtime: Runtime, portal_id: int, key: str, status: str, reason: str = "") -> None:
+def note_step(runtime: Runtime, portal_id: int, key: str, status: str, reason: str = "") -> None:
+    """Keep how a step went."""
     with transaction(runtime.sessions) as session:
         portal = session.get_one(Portal, portal_id)
         portal.install_steps = {
             **portal.install_steps,
             key: {"status": status, "reason": reason, "at": utcnow().isoformat()},
         }
-
-
-def _bind_placements(runtime: Runtime, client: Client, _portal: Portal) -> None:
-    bound = client.call("placement.get", {}).result or []
-    present = {(row["placement"], row["handler"]) for row in bound}
-    for code in PLACEMENTS:
-        handler = f"{runtime.settings.public_url}/placement/{code.lower()}"
-        if (code, handler) not in present:
-            client.call(
-                "placement.bind",
-                {"PLACEMENT": code, "HANDLER": handler, "TITLE": "Рубильник", "LANG_ALL": _TITLES},
-            )
 
 
 def _bind_events(runtime: Runtime, client: Client, _portal: Portal) -> None:
@@ -262,7 +255,7 @@ def _read_facts(runtime: Runtime, client: Client, portal: Portal) -> None:
 
 STEPS = (
     Step("facts", _read_facts),
-    Step("placements", _bind_placements),
+    Step("placements", bind_placements),
     Step("events", _bind_events),
     Step("fields", _create_fields),
 )

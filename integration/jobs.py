@@ -14,6 +14,7 @@ from core.queue import Jobs, Queue
 from core.runtime import current
 from integration import (
     echoes,
+    field_types,
     hints,
     installs,
     keeping,
@@ -164,7 +165,7 @@ def enqueue_events(portal_id: int) -> None:
 
 
 def bind() -> None:
-    """Periodic: subscribe active portals to events they lack, as after a new version of ours."""
+    """Periodic: bind what active portals lack, as after a new version of ours."""
     with current().sessions() as session:
         known = portals.listed(session)
     for portal in known:
@@ -173,10 +174,11 @@ def bind() -> None:
 
 
 def bind_events(portal_id: int) -> None:
-    """Subscribe the portal to the events it lacks."""
+    """Bind the events and places the portal lacks, and have its field follow our address."""
     with bound(portal=portal_id):
         installs.rebind(current(), portal_id)
         offline.settle(current(), portal_id)
+        field_types.follow(current(), portal_id)
 
 
 def pull() -> None:

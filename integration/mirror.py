@@ -50,7 +50,14 @@ class Contact(Mirrored, PersonName, Base):
     """A person. `company_id` is the primary company."""
 
     __tablename__ = "contacts"
-    __table_args__ = (sa.Index(None, "portal_id", "company_id"),)
+    __table_args__ = (
+        sa.Index(None, "portal_id", "company_id"),
+        sa.Index(
+            "ix_contacts_responsible",
+            *("portal_id", "assigned_by_id", "bitrix_id"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        ),
+    )
 
     type_id: Mapped[str | None] = mapped_column(sa.Text)
     company_id: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -64,6 +71,11 @@ class Company(Mirrored, Base):
     __table_args__ = (
         sa.Index(
             "ix_companies_own", "portal_id", "bitrix_id", postgresql_where=sa.text("is_my_company")
+        ),
+        sa.Index(
+            "ix_companies_responsible",
+            *("portal_id", "assigned_by_id", "bitrix_id"),
+            postgresql_where=sa.text("deleted_at IS NULL AND NOT is_my_company"),
         ),
     )
 

@@ -46,6 +46,7 @@ class Portal(Base):
 
     `state_reason`: the name of the error that ended access. `silent_since`: no sensible answer since.
     `removal_told_at`: an event said that the application was removed, and nobody has looked yet.
+    `has_menu_item`: the portal's menu leads to the application by itself; not when that uses the API only.
     """
 
     __tablename__ = "portals"
@@ -75,6 +76,7 @@ class Portal(Base):
     installed_at: Mapped[datetime | None] = mapped_column(Timestamp)
     uninstalled_at: Mapped[datetime | None] = mapped_column(Timestamp)
     last_sync_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    has_menu_item: Mapped[bool] = mapped_column(server_default=sa.true())
 
     @property
     def origin(self) -> str:

@@ -15,12 +15,15 @@ from core.web import errors, shell, throttle
 from core.web.guard import admin_required, frame_entry, public
 from core.web.session import LIFETIME, Viewer
 from integration import (
+    appearance,
     cards,
     frames,
     health_words,
     hints,
     installs,
     jobs,
+    own_cards,
+    placements,
     portals,
     rights,
     troubles,
@@ -41,11 +44,6 @@ blueprint = Blueprint("integration", __name__, template_folder="templates")
 # In a minute: an office behind one address opens cards; a portal's mass edit posts an event a card.
 FRAMES_OF_ADDRESS, FRAMES_OF_PORTAL = 600, 300
 EVENTS_OF_ADDRESS, EVENTS_OF_PORTAL = 30_000, 20_000
-CARD_PLACEMENTS = {
-    "CRM_CONTACT_DETAIL_TAB": "contact",
-    "CRM_COMPANY_DETAIL_TAB": "company",
-    "CRM_DEAL_DETAIL_TAB": "deal",
-}
 
 
 @blueprint.app_errorhandler(FrameRefused)
@@ -80,6 +78,7 @@ def install() -> str | Response:
         return render_template("integration/not_installed.html")
     with transaction(runtime.sessions) as session:
         portal = installs.adopt(session, runtime, confirmed)
+        portal.has_menu_item = True
     jobs.enqueue_prepare(portal.id)
     open_viewer(confirmed, portal_id=portal.id)
     return render_template("integration/install.html", **_progress(portal.id))
@@ -105,17 +104,17 @@ def install_again() -> str:
 def renew_session() -> Response:
     """A page that has been open for an hour proves its viewer again and gets a fresh token."""
     post = frame_post()
-    entity, card_id = CARD_PLACEMENTS.get(post.placement.upper()), post.entity_id
-    if not entity or not card_id:
+    card = placements.card_of(post)
+    if card is None:
         confirmed = frames.confirm(current(), post)
-        open_viewer(confirmed, portal_id=installed_portal(confirmed).id)
+        open_home(confirmed, portal_id=installed_portal(confirmed).id)
         return Response(status=204)
-    confirmed = frames.confirm(current(), post, cards.reads(entity, card_id))
+    confirmed = frames.confirm(current(), post, cards.reads(*card))
     portal = installed_portal(confirmed)
-    clients = readable_clients(confirmed, portal.id, entity, card_id)
+    clients = readable_clients(confirmed, portal.id, *card)
     if clients is None:
         raise FrameRefused("the viewer may not read the card")
-    open_viewer(confirmed, portal_id=portal.id, card_id=card_id, clients=clients)
+    open_viewer(confirmed, portal_id=portal.id, card_id=card[1], clients=clients)
     return Response(status=204)
 
 
@@ -204,6 +203,7 @@ def open_viewer(
     post = confirmed.post
     with current().sessions() as session:
         given = () if confirmed.is_admin else rights.of(session, portal_id, confirmed.user_id)
+        theme = appearance.theme_of(session, portal_id, confirmed.user_id)
     viewer = Viewer(
         portal_id=portal_id,
         user_id=confirmed.user_id,
@@ -214,8 +214,21 @@ def open_viewer(
         expires_at=utcnow() + LIFETIME,
         clients=tuple(clients),
         rights=given,
+        theme=theme,
     )
     shell.open_session(viewer, confirmed.origin)
+
+
+def open_home(confirmed: Confirmed, *, portal_id: int) -> None:
+    """Start the session of whoever opened the application itself.
+
+    Without rights over the whole base it names those of the viewer's own clients the portal lets him read.
+    """
+    with current().sessions() as session:
+        all_of_them = confirmed.is_admin or rights.of(session, portal_id, confirmed.user_id)
+        names = [] if all_of_them else own_cards.wanted(session, portal_id, confirmed.user_id)
+    clients = own_cards.readable(confirmed.client, names)
+    open_viewer(confirmed, portal_id=portal_id, clients=clients)
 
 
 def recheck(viewer: Viewer) -> Viewer | None:
@@ -224,9 +237,10 @@ def recheck(viewer: Viewer) -> Viewer | None:
         portal = session.get(Portal, viewer.portal_id)
         user = session.get(PortalUser, (viewer.portal_id, viewer.user_id))
         given = () if viewer.is_admin else rights.of(session, viewer.portal_id, viewer.user_id)
+        theme = appearance.theme_of(session, viewer.portal_id, viewer.user_id)
     gone = portal is None or portal.state == PortalState.UNINSTALLED
     dismissed = user is not None and not user.active
-    return None if gone or dismissed else replace(viewer, rights=given)
+    return None if gone or dismissed else replace(viewer, rights=given, theme=theme)
 
 
 def askable(viewer: Viewer) -> list[str]:

@@ -157,6 +157,11 @@ class Delivery(Base):
                 *("portal_id", "kind", "client_id", "sent_at"),
                 postgresql_where=sa.text("sent_at IS NOT NULL"),
             ),
+            sa.Index(
+                "ix_deliveries_answered",
+                *("portal_id", sa.text("GREATEST(human_clicked_at, replied_at)")),
+                postgresql_where=sa.text("human_clicked_at IS NOT NULL OR replied_at IS NOT NULL"),
+            ),
         )
 
     portal_id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)

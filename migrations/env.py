@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import integration.appearance
 import integration.goods
 import integration.mirror
 import integration.models  # noqa: F401

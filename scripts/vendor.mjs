@@ -1,19 +1,29 @@
 // Copies the browser files that pages use from node_modules into core/web/static/vendor:
-// htmx, and one SVG sprite of the icons listed here (<svg><use href="…/icons.svg#Mail"/></svg>).
+// htmx, the parts of ECharts that charts.js draws with, and one SVG sprite of the icons listed here (<svg><use href="…/icons.svg#Mail"/></svg>).
 
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
 
 const ICONS = `
   Activity Alert Calendar CheckM ChevronDownS ChevronRightS ChevronTopS CircleCheck Clock Company
   Contact Copy CrossM CrossS Database Download EditM Filter FilterFunnel Fire GoToM GraphsDiagram
-  Group Hourglass IdeaLamp InfoCircle Lead Link LockM Mail MailSend Money MoreM PauseM Person PlayM
-  PlusL Power Question Refresh RepeatSales Rocket SaleTag Search SettingsM ShieldChecked
-  ShoppingCart SpeedMeter Stages StatisticsArrow StopM Trashcan TrendDown TrendUp UserProfile
+  Group Hourglass IdeaLamp InfoCircle Lead Link LockM Mail MailSend Money MoreM PauseM Person PhoneUp
+  PlayM PlusL Power Question Refresh RepeatSales Rocket SaleTag Search SettingsM ShieldChecked
+  ShoppingCart SpeedMeter Stages StatisticsArrow StopM Theme Trashcan TrendDown TrendUp UserProfile
   Wallet
 `.trim().split(/\s+/);
+
+const CHARTS = `
+  import { init, use } from "echarts/core";
+  import { BarChart, LineChart } from "echarts/charts";
+  import { AriaComponent, GridComponent, LegendComponent, TooltipComponent } from "echarts/components";
+  import { CanvasRenderer } from "echarts/renderers";
+  use([AriaComponent, BarChart, CanvasRenderer, GridComponent, LegendComponent, LineChart, TooltipComponent]);
+  export { init };
+`;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages = join(root, "node_modules");
@@ -53,8 +63,15 @@ async function sprite() {
   }
 }
 
+async function charts() {
+  const outfile = join(target, "echarts.min.js");
+  await build({ stdin: { contents: CHARTS, resolveDir: root }, bundle: true, minify: true, format: "esm", legalComments: "none", outfile });
+  await copyFile(join(packages, "echarts", "LICENSE"), join(target, "echarts.LICENSE"));
+}
+
 const icons = await sprite();
 await mkdir(target, { recursive: true });
+await charts();
 await copyFile(join(packages, "htmx.org", "dist", "htmx.min.js"), join(target, "htmx.min.js"));
 await copyFile(join(packages, "htmx.org", "LICENSE"), join(target, "htmx.LICENSE"));
 await copyFile(join(packages, "@bitrix24", "b24icons-vue", "LICENSE"), join(target, "icons.LICENSE"));

@@ -160,6 +160,44 @@ class BaseTotals(OfPortal, Base):
     active_since: Mapped[date | None]
 
 
+class BaseDay(OfPortal, Base):
+    """The totals of a kind as they stood when a day's scores were made: what a later day is compared with.
+
+    Only days of the same rule and currency can be. `silent` clients have been silent for longer than the sleeping
+    edge; `silent_ltv` is what they had brought.
+    """
+
+    __tablename__ = "base_days"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    rule_version: Mapped[int]
+    currency: Mapped[str] = mapped_column(sa.Text)
+    clients: Mapped[int]
+    buyers: Mapped[int]
+    repeat_buyers: Mapped[int]
+    sales: Mapped[int] = mapped_column(sa.BigInteger)
+    revenue: Mapped[Decimal] = mapped_column(Money)
+    turnover: Mapped[Decimal] = mapped_column(Money)
+    active: Mapped[int]
+    silent: Mapped[int]
+    silent_ltv: Mapped[Decimal] = mapped_column(Money)
+    silent_days: Mapped[int]
+
+
+class FirstRun(OfPortal, Base):
+    """How far an administrator was led after the installation: what he has confirmed, and when he was through.
+
+    What can be seen from facts is not kept here (`segments.first_run`).
+    """
+
+    __tablename__ = "first_runs"
+
+    confirmed: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), server_default="{}")
+    closed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    closed_by: Mapped[int | None] = mapped_column(sa.BigInteger)
+
+
 class MetricsRun(OfPortal, Base):
     """The last computation of a portal's metrics."""
 

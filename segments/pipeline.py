@@ -136,6 +136,8 @@ def score(runtime: Runtime, portal_id: int) -> bool:
     if not unscored(runtime, portal_id):
         return False
     with transaction(runtime.sessions) as session:
+        metrics.renew_activity(session, portal_id)
+    with transaction(runtime.sessions) as session:
         clients = scores.compute_all(session, portal_id)
         membership.mark_stale(session, portal_id)
     log.info("clients scored", extra={"portal": portal_id, "changed": clients})

@@ -160,19 +160,21 @@ def of_stage(kind: ClientKind, key: str) -> dict[str, Any]:
     return _segment(kind, {"field": "lifecycle", "op": "any_of", "value": [key]})
 
 
+def way(kind: ClientKind, **asked: Any) -> str:
+    """The way to the clients of a cell, a group or a stage in the builder."""
+    return "/segments/rfm/segment?" + urlencode({"kind": kind.value, **asked})
+
+
 def _segment(kind: ClientKind, *conditions: dict[str, Any]) -> dict[str, Any]:
     where = {"all": list(conditions)}
     return {"version": VERSION, "clients": {"kinds": [kind.value], "where": where}}
 
 
 def _mapped(kind: ClientKind, rows: Iterable[Sequence[Any]]) -> Map:
-    def way(**asked: Any) -> Sum:
-        return Sum("/segments/rfm/segment?" + urlencode({"kind": kind.value, **asked}))
-
     points = range(1, rfm.SCORES + 1)
-    cells = {(r, f): way(r=r, f=f) for r in points for f in points}
-    groups = {key: way(group=key) for key in rfm.ALL_GROUPS}
-    stages = {key: way(stage=key) for key in lifecycle.STAGES}
+    cells = {(r, f): Sum(way(kind, r=r, f=f)) for r in points for f in points}
+    groups = {key: Sum(way(kind, group=key)) for key in rfm.ALL_GROUPS}
+    stages = {key: Sum(way(kind, stage=key)) for key in lifecycle.STAGES}
     total = Decimal(0)
     for r, f, group, stage, number, ltv in rows:
         total += ltv

@@ -69,9 +69,10 @@ def restore_writing() -> tuple[str, int]:
 @admin_required
 def preview_writing() -> str:
     """What writing would change: numbers, and the first clients with old and new values."""
+    rows = max(1, min(request.args.get("rows", PREVIEW, type=int), PREVIEW))
     with current().sessions() as session:
         standing = writing_rules.standing(session, g.viewer.portal_id)
-        return _preview(session, list(standing.targets))
+        return _preview(session, list(standing.targets), rows)
 
 
 @blueprint.post("/settings/writing/preview")
@@ -84,6 +85,22 @@ def preview_wished() -> tuple[str, int]:
         except WrongTarget as error:
             return render_template("segments/preview.html", refused=_refused(error)), 422
         return _preview(session, targets), 200
+
+
+def switch_on(portal_id: int, user_id: int) -> str:
+    """Begin to write what is chosen now; empty, or why not: «settings» when it has to be chosen there first."""
+    with current().sessions() as session:
+        targets = writing_rules.chosen(session, portal_id)[1]
+        if not targets or writing_rules.overwrites(session, portal_id, targets):
+            return "settings"
+    try:
+        _create(portal_id, targets)
+    except BitrixError as error:
+        return error.detail
+    with transaction(current().sessions) as session:
+        writeback.switch(session, portal_id, enabled=True, user_id=user_id)
+    segment_jobs.enqueue_writeback(portal_id)
+    return ""
 
 
 def _save(targets: list[Target], made_from: int, *, enabled: bool) -> tuple[str, int]:
@@ -139,21 +156,21 @@ def _refused(error: WrongTarget) -> str:
     return f"{admin_words.figure(error.key)} → {error.code}: {why}"
 
 
-def _preview(session: Any, targets: list[Target]) -> str:
+def _preview(session: Any, targets: list[Target], rows: int = PREVIEW) -> str:
     portal_id = g.viewer.portal_id
     clients, changed = differences.count(session, portal_id, targets)
     changes = [
         change
         for kind in ClientKind
         for change in differences.pending(
-            session, portal_id, differences.Part(kind), targets, limit=PREVIEW
+            session, portal_id, differences.Part(kind), targets, limit=rows
         )
     ]
     return render_template(
         "segments/preview.html",
         clients=clients,
         changed=changed,
-        rows=named_changes.named(session, portal_id, changes[:PREVIEW]),
+        rows=named_changes.named(session, portal_id, changes[:rows]),
         names={target.place: target for target in targets},
         metrics=admin_words.metrics(),
         held=writing_rules.standing(session, portal_id).held,

@@ -86,6 +86,13 @@ def moment(value: datetime | None, zone: tzinfo | None = None) -> str:
     return f"{dates.format_date(local, pattern, locale=get_locale()).replace(' ', NBSP, 1)}, {time}"
 
 
+def tick(value: datetime, *, clock: bool) -> str:
+    """21 нояб., or 21 нояб., 14:00 with the `clock`: under an axis of a chart, in the viewer's zone."""
+    text = dates.format_skeleton("MMMd", value, tzinfo=get_timezone(), locale=get_locale())
+    time = dates.format_time(value, "HH:mm", tzinfo=get_timezone(), locale=get_locale())
+    return f"{text}, {time}" if clock else text
+
+
 def ago(value: datetime | None) -> str:
     """5 минут назад; pair it with the exact `moment` in a title."""
     if value is None:

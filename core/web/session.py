@@ -33,7 +33,7 @@ class Viewer:
     """A portal user in front of one of our pages, and where the page is shown.
 
     `clients`: whose figures the viewer was proved to be allowed to see there, as kind:id. `rights`: what an
-    administrator of the portal lets the viewer do.
+    administrator of the portal lets the viewer do. `theme`: light, dark, or auto, as the viewer's device is.
     """
 
     portal_id: int
@@ -45,6 +45,7 @@ class Viewer:
     expires_at: datetime
     clients: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
+    theme: str = "light"
 
     def may(self, right: str) -> bool:
         """Whether the viewer has this right; an administrator has all."""

@@ -1,4 +1,4 @@
-"""What to propose to a client next: one thing, with the reason, by where the client stands.
+"""What to propose to a client or lead next: one thing, with the reason, by where the client stands.
 
 The first line of the table that fits is taken. A deal in progress goes before any offer: whoever is being talked to
 is not to be written to about something else. Stages of life and groups are those of `segments.rules`.
@@ -35,6 +35,9 @@ class Act(StrEnum):
         "recommend"  # one of the best: new things first, and to be asked for a recommendation
     )
     GROW = "grow"  # buys regularly: something more
+    ANSWER = "answer"  # a lead that replied to a letter, or followed its link
+    QUALIFY = "qualify"  # a lead in progress: find out what is needed
+    REVIVE = "revive"  # a lead that came to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,14 @@ class Standing:
         return self.group in _LEAVING or (valuable and self.stage in _SILENT)
 
 
+@dataclass(frozen=True, slots=True)
+class LeadStanding:
+    """Where a lead stands. `semantic`: of its stage, as the portal has it: P in progress, S converted, F lost."""
+
+    semantic: str | None
+    answered: bool = False
+
+
 OFFERS: dict[Act, tuple[OfferKind, ...]] = {
     Act.FINISH: (),
     Act.CALL: (OfferKind.WIN_BACK,),
@@ -65,6 +76,9 @@ OFFERS: dict[Act, tuple[OfferKind, ...]] = {
     Act.ADD: (OfferKind.UPSELL_AFTER, OfferKind.CROSS_SELL),
     Act.RECOMMEND: (OfferKind.CROSS_SELL, OfferKind.EVENT, OfferKind.NEW),
     Act.GROW: (OfferKind.CROSS_SELL, OfferKind.UPSELL_BEFORE),
+    Act.ANSWER: (),
+    Act.QUALIFY: (OfferKind.LEAD_MAGNET, OfferKind.NEW),
+    Act.REVIVE: (OfferKind.WIN_BACK, OfferKind.LEAD_MAGNET, OfferKind.EVENT),
 }
 """The kinds of offers that serve an act, the fittest first."""
 
@@ -91,3 +105,12 @@ def advice(standing: Standing) -> Act | None:
     if stage is None:
         return None
     return Act.RECOMMEND if standing.group == "best" else Act.GROW
+
+
+def for_lead(standing: LeadStanding) -> Act | None:
+    """What to do about a lead; None for one that has become a client."""
+    if standing.semantic == "S":
+        return None
+    if standing.answered:
+        return Act.ANSWER
+    return Act.REVIVE if standing.semantic == "F" else Act.QUALIFY

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-LATE, LOST = Decimal("1.5"), Decimal(3)
+DUE, LATE, LOST = Decimal("0.9"), Decimal("1.5"), Decimal(3)
+REST_DAYS = 7
+"""Nobody is reminded within a week of the last sale, however often he buys."""
 
 
 class Rhythm(StrEnum):

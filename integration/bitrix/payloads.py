@@ -59,7 +59,7 @@ class FramePost:
             app_sid=asked.get("APP_SID", ""),
             auth_id=posted.get("AUTH_ID", ""),
             refresh_id=posted.get("REFRESH_ID", ""),
-            expires_in=_int(posted.get("AUTH_EXPIRES")) or 0,
+            expires_in=number(posted.get("AUTH_EXPIRES")) or 0,
             member_id=posted.get("member_id", ""),
             status=posted.get("status", ""),
             server_endpoint=posted.get("SERVER_ENDPOINT", ""),
@@ -93,7 +93,7 @@ class FramePost:
     @property
     def entity_id(self) -> int | None:
         """The object whose card is open, if the placement belongs to one. Check access to it."""
-        return _int(self.options.get("ID") or self.options.get("ENTITY_ID"))
+        return number(self.options.get("ID") or self.options.get("ENTITY_ID"))
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class EventPost:
             event=name.strip().upper(),
             data=data if isinstance(data, dict) else {},
             auth=_event_auth(form.get("auth")),
-            ts=_int(form.get("ts")),
+            ts=number(form.get("ts")),
         )
 
     @property
@@ -154,7 +154,7 @@ class EventPost:
     @property
     def object_id(self) -> int | None:
         """The id of the changed object."""
-        return _int(self.fields.get("ID"))
+        return number(self.fields.get("ID"))
 
 
 def decode(form: Form) -> dict[str, Any]:
@@ -239,13 +239,14 @@ def _event_auth(raw: object) -> EventAuth:
         application_token=text("application_token"),
         access_token=text("access_token"),
         refresh_token=text("refresh_token"),
-        expires_in=_int(auth.get("expires_in")) or 0,
-        user_id=_int(auth.get("user_id")),
+        expires_in=number(auth.get("expires_in")) or 0,
+        user_id=number(auth.get("user_id")),
         scopes=scopes(text("scope")),
         status=text("status"),
     )
 
 
-def _int(value: object) -> int | None:
+def number(value: object) -> int | None:
+    """The number a form's text holds, if it is one."""
     text = str(value).strip() if isinstance(value, str | int) else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

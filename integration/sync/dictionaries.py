@@ -19,6 +19,7 @@ from integration import keeping
 from integration.bitrix import answers
 from integration.bitrix.client import Client
 from integration.bitrix.errors import UnexpectedAnswer
+from integration.fields import VALUE_CODE
 from integration.mirror import Currency, CustomField, Pipeline, PortalUser, Status
 from integration.models import Portal
 from integration.rules import values
@@ -102,6 +103,7 @@ def _store(session: Session, portal_id: int, read_rows: Dictionaries) -> None:
             _custom_field(spec, row, item_names if spec.item else {})
             for spec in CARDS
             for row in rows[f"fields_{spec.name}"]
+            if row["FIELD_NAME"] != VALUE_CODE
         ),
     )
     base = next((row["code"] for row in currencies if row["is_base"]), None)

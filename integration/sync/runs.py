@@ -14,6 +14,8 @@ from integration.models import Portal, PortalState, RunStatus, SyncCursor, SyncR
 
 LEASE = timedelta(seconds=60)
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
+_TELLING_SHARE, _TELLING_TIME = 0.02, timedelta(seconds=5)
+"""Earlier nobody can tell when a run will end."""
 
 
 class LostLease(Exception):
@@ -54,6 +56,16 @@ class RunProgress:
         known = [(e.rows, max(e.expected, e.rows)) for e in self.entities if e.expected]
         total = sum(expected for _, expected in known)
         return sum(rows for rows, _ in known) / total if total else None
+
+    def left(self, now: datetime) -> timedelta | None:
+        """How long the rest takes at the pace so far; None while that can't be told."""
+        share, started = self.share, self.started_at
+        if self.reason or not share or started is None:
+            return None
+        passed = now - started
+        if share < _TELLING_SHARE or passed < _TELLING_TIME:
+            return None
+        return passed * ((1 - min(share, 1)) / share)
 
 
 def start(session: Session, portal_id: int, *, full: bool) -> SyncRun:

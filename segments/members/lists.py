@@ -63,7 +63,7 @@ def put_in(
 ) -> int:
     """Put cards of this portal into a static segment; how many entered. Raises NoSuchSegment, NotStatic, TooMany."""
     segment = static(session, portal_id, segment_id, len(cards))
-    known = [card for kind in Kind for card in _living(session, portal_id, kind, cards)]
+    known = living(session, portal_id, cards)
     entered = enter(session, portal_id, segment_id, known, Why.HAND, utcnow())
     return _changed(session, segment, known, entered, user_id)
 
@@ -199,22 +199,23 @@ def history(
     ]
 
 
+def living(session: Session, portal_id: int, cards: Iterable[Card]) -> list[Card]:
+    """Those of the cards that the portal has."""
+    found: list[Card] = []
+    for kind, ids in _by_kind(cards):
+        table: Any = TABLES[kind]
+        query = sa.select(table.bitrix_id).where(
+            table.portal_id == portal_id, table.bitrix_id == any_of(ids), table.deleted_at.is_(None)
+        )
+        found += [(kind, card_id) for card_id in session.scalars(query)]
+    return found
+
+
 def _by_kind(cards: Iterable[Card]) -> list[tuple[Kind, list[int]]]:
     found: dict[Kind, list[int]] = {}
     for kind, card_id in sorted(set(cards)):
         found.setdefault(kind, []).append(card_id)
     return list(found.items())
-
-
-def _living(
-    session: Session, portal_id: int, kind: Kind, cards: Iterable[Card]
-) -> list[tuple[Kind, int]]:
-    table: Any = TABLES[kind]
-    ids = [card_id for each, card_id in cards if each is kind]
-    query = sa.select(table.bitrix_id).where(
-        table.portal_id == portal_id, table.bitrix_id == any_of(ids), table.deleted_at.is_(None)
-    )
-    return [(kind, card_id) for card_id in session.scalars(query)] if ids else []
 
 
 def _changed(

@@ -17,6 +17,7 @@ from integration.models import Money
 from segments.models import ClientKind
 from segments.rules import rfm
 from segments.rules.lifecycle import Gaps
+from segments.rules.returning import Pauses
 from segments.worth.sales import Rule, credited
 
 WATCHED = 100_000
@@ -120,32 +121,44 @@ def _edges(session: Session, table: Any, value: sa.ColumnElement[Any]) -> tuple[
     return tuple(edge for edge in found if edge is not None)
 
 
-def gaps(session: Session, rule: Rule, kind: ClientKind, table: Any, day: date) -> list[Gaps]:
+def pauses(session: Session, rule: Rule, kind: ClientKind, table: Any, day: date) -> Pauses:
     """How long pauses between days of purchase were, and how long those have been that still last."""
     clients = session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
     every = 1 + clients // WATCHED
     sale = credited(rule, kind).subquery("sale")
-    before = sa.func.lag(sale.c.sold_on).over(
-        partition_by=sale.c.client_id, order_by=sale.c.sold_on
-    )
+    ordered: dict[str, Any] = {"partition_by": sale.c.client_id, "order_by": sale.c.sold_on}
+    before = sa.func.lag(sale.c.sold_on).over(**ordered)
+    first = sa.func.first_value(sale.c.sold_on).over(**ordered)
     pause = (
-        sa.select((sale.c.sold_on - before).label("days"))
+        sa.select((sale.c.sold_on - before).label("days"), (before == first).label("once"))
         .where(sale.c.amount > _ZERO, sale.c.sold_on <= day, _one_of(sale.c.client_id, every))
         .subquery("pause")
     )
-    ended = sa.select(pause.c.days, sa.func.count()).where(pause.c.days > 0).group_by(pause.c.days)
-    idle = (sa.cast(day, sa.Date) - table.c.last_on).label("days")
-    lasting = (
-        sa.select(idle, sa.func.count())
-        .where(table.c.last_on <= day, _one_of(table.c.client_id, every))
-        .group_by(idle)
+    ended = (
+        sa.select(pause.c.once, pause.c.days, sa.func.count())
+        .where(pause.c.days > 0)
+        .group_by(pause.c.once, pause.c.days)
     )
-    of_ended: dict[int, int] = {row[0]: row[1] for row in session.execute(ended)}
-    of_open: dict[int, int] = {row[0]: row[1] for row in session.execute(lasting)}
-    return [
-        Gaps(days, of_ended.get(days, 0), of_open.get(days, 0))
-        for days in sorted({*of_ended, *of_open})
+    idle = (sa.cast(day, sa.Date) - table.c.last_on).label("days")
+    once = table.c.previous_on.is_(None).label("once")
+    lasting = (
+        sa.select(once, idle, sa.func.count())
+        .where(table.c.last_on <= day, _one_of(table.c.client_id, every))
+        .group_by(once, idle)
+    )
+    found = [
+        {(row[0], row[1]): row[2] for row in session.execute(query)} for query in (ended, lasting)
     ]
+    keys = sorted({*found[0], *found[1]})
+    of = {
+        which: [
+            Gaps(days, *(each.get((kept, days), 0) for each in found))
+            for kept, days in keys
+            if kept is which
+        ]
+        for which in (True, False)
+    }
+    return Pauses(once=of[True], again=of[False])
 
 
 def _one_of(client_id: Any, every: int) -> sa.ColumnElement[bool]:

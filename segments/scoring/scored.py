@@ -1,4 +1,4 @@
-"""Tables of scores: what each client's purchases score, and the edges of a day they were scored by."""
+"""Tables of scores: what each client's purchases score, the edges of a day they were scored by, what groups may bring."""
 
 from __future__ import annotations
 
@@ -63,3 +63,21 @@ class ScoreBasis(OfPortal, Base):
     due: Mapped[bool] = mapped_column(server_default=sa.false())
     seconds: Mapped[float]
     computed_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class GroupOutlook(OfPortal, Base):
+    """An RFM group on the day of the scores: its clients, and what they are likely to buy within a month by themselves.
+
+    `judged`: clients of whom something can be said; `likely` of them will buy, for `expected` in all. Of the others
+    too little is known (`segments.rules.returning`).
+    """
+
+    __tablename__ = "group_outlooks"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    group_key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    clients: Mapped[int]
+    ltv: Mapped[Decimal] = mapped_column(Money)
+    judged: Mapped[int]
+    likely: Mapped[float]
+    expected: Mapped[Decimal] = mapped_column(Money)

@@ -26,7 +26,7 @@ from integration.models import AdminRule, Money, Portal, PortalState
 from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.rules import lifecycle, rfm
 from segments.rules.score_choices import How, OfKind, ScoreChoices
-from segments.scoring import score_facts
+from segments.scoring import outlook, score_facts
 from segments.scoring.scored import ClientScores, ScoreBasis
 from segments.worth import activity, swap
 from segments.worth.sales import Rule, rule_of
@@ -123,16 +123,18 @@ def compute_all(session: Session, portal_id: int) -> int:
         score_facts.gathered(session, rule, kinds[0], day, choices.window) as first,
         score_facts.gathered(session, rule, kinds[1], day, choices.window) as second,
     ):
-        selects = []
+        selects, learnt = [], {}
         for kind, table in zip(kinds, (first, second), strict=True):
             started = time.perf_counter()
             basis, number = basis_of(session, table, day, choices, kind)
-            found = score_facts.gaps(session, rule, kind, table, day)
+            pauses = score_facts.pauses(session, rule, kind, table, day)
+            stages = _stages(choices.of_kind(kind), pauses.all)
+            learnt[kind] = (pauses, stages)
             selects.append(_scored(rule, kind, basis, table))
             values = {
                 **_stored(basis, number),
-                "gaps": [[each.days, each.ended, each.open] for each in found],
-                "stages": list(_stages(choices.of_kind(kind), found)),
+                "gaps": [[each.days, each.ended, each.open] for each in pauses.all],
+                "stages": [stages.cooling, stages.sleeping, stages.lost],
                 "ltv_percentiles": _percentiles(session, portal_id, kind),
                 "rule_version": rule.version,
                 "choices_version": version,
@@ -144,7 +146,10 @@ def compute_all(session: Session, portal_id: int) -> int:
             session.execute(
                 put.on_conflict_do_update(index_elements=["portal_id", "kind"], set_=values)
             )
-        return swap.replace(session, _TABLE, portal_id, selects)
+        scored_clients = swap.replace(session, _TABLE, portal_id, selects)
+    for kind in kinds:
+        outlook.keep(session, rule, kind, day, *learnt[kind])
+    return scored_clients
 
 
 def compute_some(
@@ -269,9 +274,8 @@ def _kept(row: ScoreBasis, choices: ScoreChoices) -> Basis:
     return Basis(row.day, row.window_days, How(row.how), edges, choices.matrix)
 
 
-def _stages(chosen: OfKind, found: Collection[lifecycle.Gaps]) -> tuple[int, int, int]:
+def _stages(chosen: OfKind, found: Collection[lifecycle.Gaps]) -> lifecycle.Edges:
     """The edges of the lifecycle in force: chosen, of the curve, or the usual ones."""
     ended = sum(each.ended for each in found)
     measured = lifecycle.edges(lifecycle.curve(found), ended)
-    edges = chosen.stages or measured or lifecycle.FALLBACK
-    return edges.cooling, edges.sleeping, edges.lost
+    return chosen.stages or measured or lifecycle.FALLBACK

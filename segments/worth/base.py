@@ -12,15 +12,20 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from integration.mirror import Company, Contact, Pipeline
-from segments.models import BaseTotals, ClientKind, ClientMetrics, MetricsRun
-from segments.worth import totals
+from segments.models import BaseDay, BaseTotals, ClientKind, ClientMetrics, MetricsRun
+from segments.worth import activity, days, totals
 from segments.worth.choices import Active
+from segments.worth.days import Silent
 from segments.worth.sales import Rule, rule_of
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Totals of one kind of client. Money is in the base currency; averages are per buyer."""
+    """Totals of one kind of client. Money is in the base currency; averages are per buyer.
+
+    `silent`: who bought and has been silent too long, as of the last scores. `before`: the same totals a month ago,
+    where there are any of the same rule.
+    """
 
     kind: ClientKind
     clients: int
@@ -33,6 +38,15 @@ class Glance:
     activity: Active
     currency: str
     computed_at: datetime | None
+    silent: Silent | None = None
+    before: BaseDay | None = None
+
+    def change(self, what: str) -> float | None:
+        """How much a total has grown since `before`, as a share of what it was; None: nobody can say."""
+        if self.before is None:
+            return None
+        now, then = _measure(self, what), _measure(self.before, what)
+        return float(now / then - 1) if now is not None and then else None
 
     @property
     def repeat_share(self) -> float | None:
@@ -60,6 +74,19 @@ class BestClient:
     def path(self) -> str:
         """The client's card on the portal."""
         return f"/crm/{self.kind}/details/{self.client_id}/"
+
+
+def _measure(of: Glance | BaseDay, what: str) -> Decimal | None:
+    """One of the figures that can be compared: a day keeps what they are made of."""
+    if isinstance(of, Glance):
+        found = getattr(of, what)
+    elif what == "average_ltv":
+        found = of.revenue / of.buyers if of.buyers else None
+    elif what == "average_check":
+        found = of.turnover / of.sales if of.sales else None
+    else:
+        found = getattr(of, what)
+    return None if found is None else Decimal(found)
 
 
 _TABLES: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
@@ -116,6 +143,8 @@ def active_clients(session: Session, portal_id: int) -> dict[ClientKind, int]:
 
 def _glance(session: Session, rule: Rule, kind: ClientKind, computed: MetricsRun | None) -> Glance:
     total = session.get(BaseTotals, (rule.portal_id, kind)) or _NOTHING
+    current = computed is not None and computed.rule_version == rule.version
+    newest = days.newest(session, rule, kind) if current else None
     return Glance(
         kind=kind,
         clients=total.clients,
@@ -128,6 +157,8 @@ def _glance(session: Session, rule: Rule, kind: ClientKind, computed: MetricsRun
         activity=rule.active,
         currency=rule.base_currency,
         computed_at=computed.computed_at if computed else None,
+        silent=Silent(newest.silent, newest.silent_ltv, newest.silent_days) if newest else None,
+        before=days.before(session, rule, kind, activity.today(rule)) if current else None,
     )
 
 

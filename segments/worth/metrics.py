@@ -66,6 +66,14 @@ def compute_changed(session: Session, portal_id: int) -> Outcome:
     return replace(_finish(session, rule, results, started), touched=touched)
 
 
+def renew_activity(session: Session, portal_id: int) -> None:
+    """See who is active in the window of today. Call in its own transaction."""
+    one_at_a_time(session, _LOCK, portal_id)
+    rule = rule_of(session, portal_id)
+    for kind in ClientKind:
+        totals.renew_active(session, rule, kind)
+
+
 def _take_changed(session: Session, portal_id: int) -> dict[ClientKind, list[int]]:
     """The noted clients by kind, noted no longer. To be called before anything is computed.
 

@@ -87,6 +87,15 @@ def active_now(session: Session, rule: Rule, kind: ClientKind) -> int:
     return _active(session, rule, kind)
 
 
+def renew_active(session: Session, rule: Rule, kind: ClientKind) -> None:
+    """Count the active clients anew where another window has begun: whoever looks next need not."""
+    total = session.get(BaseTotals, (rule.portal_id, kind.value), populate_existing=True)
+    since = rule.active.since(activity.today(rule))
+    if total is not None and total.active_since != since:
+        total.active, total.active_since = _active(session, rule, kind), since
+        session.flush()
+
+
 def _active(session: Session, rule: Rule, kind: ClientKind) -> int:
     rows: Any = ClientMetrics.__table__
     query = sa.select(active(rule, rows, activity.today(rule)))

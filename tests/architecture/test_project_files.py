@@ -14,7 +14,16 @@ from core.queue import Queue
 from schedule import SCHEDULE
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "integration", "segments", "mailings", "insights", "demo", "benchmarks")
+PACKAGES = (
+    "core",
+    "integration",
+    "segments",
+    "mailings",
+    "insights",
+    "demo",
+    "styleguide",
+    "benchmarks",
+)
 LONGEST_FILE = 350
 
 # Split, so that this file does not contain them itself.

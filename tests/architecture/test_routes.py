@@ -140,7 +140,7 @@ def test_every_page_of_segments_and_mailings_asks_for_a_right(app):
     ours = [
         (method, path)
         for method, path in routes(app, *SIGNED_IN)
-        if path.split("/")[1] in {"segments", "mailings", "offers"}
+        if path.split("/")[1] in {"segments", "mailings", "offers", "send"}
     ]
     for_admins = [each for each in ours if each in routes(app, Rule.ADMIN)]
     assert for_admins == [

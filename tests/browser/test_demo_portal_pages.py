@@ -51,7 +51,13 @@ def test_start_page_shows_the_newest_contacts_and_pages_through_all(browser, por
     browser.goto(f"{portal.url}/")
     browser.wait(".grid tbody tr")
     assert browser.url == f"{portal.url}/crm/contact/list/"
-    assert browser.texts(".side-item") == ["Контакты", "Компании", "Сделки", "Лиды"]
+    assert browser.texts(".side-item") == [
+        "Контакты",
+        "Компании",
+        "Сделки",
+        "Лиды",
+        "CRM-аналитика",
+    ]
     total = len(portal.control("rows/contact"))
     shown = browser.count(".grid tbody tr")
     assert shown < total

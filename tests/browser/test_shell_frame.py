@@ -124,7 +124,7 @@ def test_in_a_slider_the_page_scrolls_by_itself_and_asks_for_no_height(portal, b
 
 
 @pytest.mark.parametrize("width", [1440, 1197, 1022, 360])
-@pytest.mark.parametrize("query", ["", "&tab=1", "&theme=dark"])
+@pytest.mark.parametrize("query", ["", "&tab=1"])
 def test_no_width_gives_a_horizontal_scrollbar_or_an_error(portal, browser, width, query):
     portal.open(width, query=query.replace("&", "%26"))
     browser.wait("#part", FRAME)

@@ -11,7 +11,7 @@ from support.web_gallery import SETTINGS, create, viewer
 from core.web import session
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "integration", "segments", "mailings", "insights")
+PACKAGES = ("core", "integration", "segments", "mailings", "insights", "styleguide")
 TEMPLATES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.html"))]
 VENDOR_LIST = ROOT / "scripts" / "vendor.mjs"
 

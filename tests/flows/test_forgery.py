@@ -382,12 +382,12 @@ def pages(world):
         for rule in world.app.url_map.iter_rules()
         if "GET" in rule.methods
         and not rule.arguments
-        and rule.rule.startswith(("/home", "/settings", "/card", "/install"))
+        and rule.rule.startswith(("/home", "/settings", "/start", "/card", "/install"))
     ]
 
 
 def statuses(world, headers):
-    asked = {"address": "nobody@example.com"}  # the proof of consent is one address's
+    asked = {"address": "nobody@example.com", "list": "silent"}  # whose consent, which clients
     return {
         world.browser.get(page, headers=headers, query_string=asked).status_code
         for page in pages(world)

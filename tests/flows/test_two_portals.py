@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 import pytest
@@ -356,6 +357,17 @@ def listed(visitor):
     return visitor.post("/segments/lists", name=OURS, file=some_file(visitor), **columns)
 
 
+def emptied(visitor):
+    """A list the visitor's card was taken out of."""
+    return visitor.post("/card/lists/take", segment=str(hand_list(visitor)))
+
+
+def hand_list(visitor):
+    """The list made last."""
+    listed(visitor)
+    return newest(visitor)
+
+
 SAMPLES = {
     ("GET", "/offers"): Sample(lambda v: (offer(v), v.get("/offers"))[1], shows=True),
     ("GET", "/offers/new"): Sample(lambda v: v.get("/offers/new")),
@@ -396,10 +408,29 @@ SAMPLES = {
     ("POST", "/"): Sample(lambda v: v.frame("/"), shows=True),
     ("GET", "/standing"): Sample(lambda v: v.get("/standing")),
     ("GET", "/home"): Sample(lambda v: v.get("/home"), shows=True),
-    ("GET", "/home/chances"): Sample(lambda v: v.get("/home/chances")),
     ("GET", "/home/figures"): Sample(lambda v: v.get("/home/figures"), shows=True),
+    ("GET", "/live"): Sample(lambda v: v.get("/live?on=nothing"), status=204),
+    ("GET", "/home/mine"): Sample(lambda v: v.get("/home/mine"), shows=True),
+    ("GET", "/home/more"): Sample(lambda v: v.get("/home/more?list=silent")),
     ("GET", "/home/sync"): Sample(lambda v: v.get("/home/sync")),
     ("POST", "/home/sync"): Sample(lambda v: v.post("/home/sync")),
+    ("GET", "/health/line"): Sample(lambda v: v.get("/health/line")),
+    ("GET", "/mailings/running"): Sample(lambda v: v.get("/mailings/running")),
+    ("GET", "/start"): Sample(lambda v: v.get("/start?step=rule"), shows=True),
+    ("GET", "/start/rights"): Sample(lambda v: v.get("/start/rights")),
+    ("GET", "/start/reading"): Sample(lambda v: v.get("/start/reading")),
+    ("GET", "/start/base"): Sample(lambda v: v.get("/start/base")),
+    ("POST", "/start/done"): Sample(lambda v: v.post("/start/done", step="plan")),
+    ("POST", "/start/rule/preview"): Sample(
+        lambda v: v.post("/start/rule/preview", pipelines=["0", "1"], client_mode="each"), shows=True
+    ),
+    ("POST", "/start/rule"): Sample(
+        lambda v: v.post(
+            "/start/rule", pipelines=["0", "1"], client_mode="each", version=rule_form(v)["version"]
+        )
+    ),
+    ("POST", "/start/writing"): Sample(lambda v: v.post("/start/writing")),
+    ("POST", "/start/close"): Sample(lambda v: v.post("/start/close"), shows=True),
     ("GET", "/settings"): Sample(lambda v: v.get("/settings"), shows=True),
     ("GET", "/settings/preview"): Sample(lambda v: v.get("/settings/preview"), shows=True),
     ("POST", "/settings/rule"): Sample(lambda v: v.post("/settings/rule", **rule_form(v)), shows=True),
@@ -598,11 +629,14 @@ SAMPLES = {
     ("GET", "/settings/people"): Sample(lambda v: (given_right(v), v.get("/settings/people"))[1], shows=True),
     ("GET", "/settings/people/found"): Sample(lambda v: v.get("/settings/people/found"), shows=True),
     ("POST", "/settings/people"): Sample(given_right, shows=True),
+    ("GET", "/glossary"): Sample(lambda v: v.get("/glossary")),
+    ("POST", "/appearance"): Sample(lambda v: v.post("/appearance", theme="light"), status=204),
     ("POST", "/letters/pictures"): Sample(uploaded),
     ("GET", "/p/<int:portal_id>/<name>"): Sample(shown_picture),
     ("POST", "/mailings/<int:mailing_id>/copy"): Sample(lambda v: v.post(f"{mailing(v)}/copy", key="1"), shows=True),
     ("GET", "/mailings/<int:mailing_id>/result"): Sample(lambda v: v.get(f"{mailing(v)}/result"), shows=True),
     ("GET", "/mailings/<int:mailing_id>/result/card"): Sample(lambda v: v.get(f"{mailing(v)}/result/card")),
+    ("GET", "/mailings/<int:mailing_id>/result/course"): Sample(lambda v: v.get(f"{mailing(v)}/result/course")),
     ("GET", "/mailings/<int:mailing_id>/recipients"): Sample(
         lambda v: v.get(f"{mailing(v)}/recipients"), shows=True
     ),
@@ -621,6 +655,33 @@ SAMPLES = {
     ("POST", "/card/todo"): Sample(lambda v: v.post("/card/todo")),
     ("POST", "/card/mailings/stop"): Sample(lambda v: v.post("/card/mailings/stop")),
     ("POST", "/card/mailings/allow"): Sample(lambda v: v.post("/card/mailings/allow")),
+    ("GET", "/settings/value-field"): Sample(lambda v: v.get("/settings/value-field")),
+    ("POST", "/settings/value-field"): Sample(lambda v: v.post("/settings/value-field")),
+    ("GET", "/card/lists"): Sample(lambda v: (emptied(v), v.get("/card/lists"))[1], shows=True),
+    ("POST", "/card/lists/put"): Sample(
+        lambda v: v.post("/card/lists/put", segment=str(hand_list(v))), shows=True
+    ),
+    ("POST", "/card/lists/take"): Sample(
+        lambda v: v.post("/card/lists/take", segment=str(hand_list(v))), shows=True
+    ),
+    ("POST", "/send/chosen"): Sample(
+        lambda v: v.post("/send/chosen", cards=f"contact:{v.contact_id}"), shows=True
+    ),
+    ("GET", "/send/lists"): Sample(lambda v: (hand_list(v), v.get("/send/lists"))[1], shows=True),
+    ("POST", "/send/list"): Sample(
+        lambda v: v.post("/send/list", card=f"contact:{v.contact_id}", segment=str(hand_list(v))),
+        shows=True,
+    ),
+    ("POST", "/send/list/undo"): Sample(
+        lambda v: v.post(
+            "/send/list/undo", card=f"contact:{v.contact_id}", entered=f"contact:{v.contact_id}",
+            segment=str(hand_list(v)),
+        ),
+        shows=True,
+    ),
+    ("POST", "/send/mailing"): Sample(
+        lambda v: v.post("/send/mailing", card=f"contact:{v.contact_id}", key=uuid4().hex)
+    ),
     ("GET", "/health"): Sample(lambda v: v.get("/health")),
     ("GET", "/health/live"): Sample(lambda v: v.get("/health/live")),
     ("GET", "/health/calls"): Sample(lambda v: v.get("/health/calls")),

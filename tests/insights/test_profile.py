@@ -204,6 +204,6 @@ def test_the_proposal_becomes_a_to_do_of_whoever_looks_at_the_card(world):
 
     world.demo.fault("error", "crm.activity.todo.add", status=400, code="ERROR_CORE")
     refused = world.browser.post("/card/todo?client=contact:1", headers=headers)
-    assert refused.status_code == 502
+    assert refused.status_code == 422
     assert "не принял дело" in plain(refused.get_data(as_text=True))
     assert world.browser.post("/card/todo?client=contact:2", headers=headers).status_code == 403

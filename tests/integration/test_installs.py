@@ -13,9 +13,10 @@ from core.queue import Queue
 from integration import installs, jobs, portals
 from integration.connect import connect
 from integration.fields import METRIC_FIELDS
-from integration.installs import EVENTS, PLACEMENTS
+from integration.installs import EVENTS
 from integration.mirror import Contact
 from integration.models import Portal, PortalState, PortalToken
+from integration.placements import BOUND, LEFT_MENU
 from integration.portals import UnknownPortal
 
 
@@ -56,7 +57,7 @@ def online(world):
 
 def test_the_wizard_binds_everything_and_keeps_the_tokens(world):
     (app,) = world.demo.control("")["apps"]
-    assert sorted(app["placements"]) == sorted(PLACEMENTS)
+    assert sorted(app["placements"]) == sorted(set(BOUND) - {LEFT_MENU})
     assert sorted(online(world)) == sorted(EVENTS)
     assert {step["status"] for step in world.portal.install_steps.values()} == {"done"}
     assert world.portal.domain == world.demo.domain
@@ -75,6 +76,8 @@ def test_an_application_without_pages_installs_by_its_event(bare):
     assert portal.member_id == bare.demo.control("")["member_id"]
     token = bare.runtime.vault.open(portal.id, portal.application_token_sealed)
     assert token == bare.keys["application_token"]
+    (app,) = bare.demo.control("")["apps"]
+    assert LEFT_MENU in app["placements"], "nothing else in the menu would lead to it"
 
 
 def test_a_step_that_fails_is_shown_and_repeated(bare):

@@ -103,7 +103,7 @@ def buy(crm, client, *days, **facts):
 def pauses(crm):
     rule = rule_of(crm.session, crm.id)
     with score_facts.gathered(crm.session, rule, ClientKind.CONTACT, TODAY, 365) as facts:
-        return score_facts.gaps(crm.session, rule, ClientKind.CONTACT, facts, TODAY)
+        return score_facts.pauses(crm.session, rule, ClientKind.CONTACT, facts, TODAY)
 
 
 def test_pauses_lie_between_days_of_purchase_and_the_last_one_still_lasts(crm):
@@ -111,12 +111,15 @@ def test_pauses_lie_between_days_of_purchase_and_the_last_one_still_lasts(crm):
     buy(crm, BORIS, 40)
     crm.deal(-50, (TODAY - timedelta(days=95)).isoformat())
     crm.deal(100, (TODAY - timedelta(days=60)).isoformat(), stage="NEW")
-    assert pauses(crm) == [Gaps(10, 1, 0), Gaps(40, 0, 2), Gaps(50, 1, 0)]
+    found = pauses(crm)
+    assert found.all == [Gaps(10, 1, 0), Gaps(40, 0, 2), Gaps(50, 1, 0)]
+    assert found.once == [Gaps(10, 1, 0), Gaps(40, 0, 1)], "after the first day of purchase"
+    assert found.again == [Gaps(40, 0, 1), Gaps(50, 1, 0)]
 
 
 def test_a_purchase_dated_ahead_is_no_pause(crm):
     buy(crm, ANNA, 10, -5)
-    assert pauses(crm) == []
+    assert pauses(crm).all == []
 
 
 def test_the_edges_in_force_are_the_usual_ones_until_there_is_history_or_an_administrator_sets_them(

@@ -213,12 +213,10 @@ def test_the_form_shows_what_it_would_read():
 
 def test_the_first_page_names_the_groups_a_letter_can_move_by_their_money(read):
     world, page = read, Page(read)
-    assert page.ask("GET", "/home/chances") == 200
-    assert page.text.strip() == "", "nobody is scored yet: nothing is promised"
+    page.ask("GET", "/home")
+    assert "Подсказки скоро будут" in page.text, "nobody is scored yet: nothing is promised"
     pipeline.score(world.runtime, world.portal_id)
     page.ask("GET", "/home")
-    assert 'hx-get="/home/chances"' in page.page
-    page.ask("GET", "/home/chances")
     groups = everybody(world).groups
     able = [key for key in score_words.advice() if groups[key].number]
     dearest = sorted(able, key=lambda key: groups[key].ltv, reverse=True)[:3]

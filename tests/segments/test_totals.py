@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
@@ -140,6 +140,18 @@ def test_clients_are_recounted_without_touching_the_sums(crm):
     crm.session.flush()
     totals.recount_clients(crm.session, crm.id)
     assert stored(crm, ClientKind.CONTACT) == counted(crm, ClientKind.CONTACT, clients=1)
+
+
+def test_who_is_active_is_counted_anew_when_another_window_has_begun(crm):
+    crm.deal(100, (datetime.now(UTC) + timedelta(hours=3)).date().isoformat())
+    crm.compute()
+    total = crm.session.get(BaseTotals, (crm.id, ClientKind.CONTACT))
+    total.active, total.active_since = 99, date(2020, 1, 1)
+    metrics.renew_activity(crm.session, crm.id)
+    assert (total.active, total.active_since > date(2020, 1, 1)) == (1, True)
+    total.active = 7
+    metrics.renew_activity(crm.session, crm.id)
+    assert total.active == 7, "its window has not passed: nobody is looked at"
 
 
 def test_the_best_clients_stay_the_best_whatever_changes(crm):

@@ -17,26 +17,30 @@ PAUSE = 0.1
 
 
 @contextmanager
-def live_world(settings: Settings, demo: DemoPortal, *, installed: bool = True) -> Iterator[World]:
-    """A world whose pages a browser can open, and whose jobs are done as they come."""
+def live_world(
+    settings: Settings, demo: DemoPortal, *, installed: bool = True, working: bool = True
+) -> Iterator[World]:
+    """A world whose pages a browser can open, and whose jobs are done as they come, if it is `working`."""
     switch = _Switch()
     server = make_server("127.0.0.1", 0, switch, threaded=True)
     address = f"http://127.0.0.1:{server.server_port}"
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     stop = threading.Event()
+    if not working:
+        stop.set()
     try:
         with world(settings, demo, installed=False, address=address) as made:
             switch.app = made.app
-            working = threading.Thread(target=_work, args=(made, stop), daemon=True)
+            worker = threading.Thread(target=_work, args=(made, stop), daemon=True)
             if installed:
                 made.install()
-            working.start()
+            worker.start()
             try:
                 yield made
             finally:
                 stop.set()
-                working.join(30)
+                worker.join(30)
     finally:
         server.shutdown()
         serving.join(10)

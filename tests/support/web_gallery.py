@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, abort, g, render_template, request
+from flask import Flask, abort, render_template, request
 from werkzeug.serving import make_server
 
 from core.clock import utcnow
@@ -46,9 +46,10 @@ def create(settings: Settings = SETTINGS, recheck: Recheck | None = None) -> Fla
     @app.route("/", methods=["GET", "POST"], endpoint="entry")
     @frame_entry
     def entry() -> str:
-        g.theme = request.args.get("theme", "light")
+        theme = request.args.get("theme", "light")
         shell.open_session(
-            viewer(lang=request.args.get("LANG", "ru")), request.args.get("origin", ORIGIN)
+            viewer(lang=request.args.get("LANG", "ru"), theme=theme),
+            request.args.get("origin", ORIGIN),
         )
         return render_template("gallery.html")
 

@@ -31,7 +31,8 @@ from demo.portal.process import DemoPortal
 from integration.models import Portal
 from integration.portals import by_member, register
 from integration.sync import engine, runs
-from segments import pipeline
+from segments import first_run, pipeline
+from segments.models import FirstRun
 from segments.worth import sale_rules
 from segments.writing import writeback
 
@@ -93,6 +94,15 @@ class World:
         self.work(Queue.INTERACTIVE)
         assert self.portal.state == "active", self.portal.install_steps
         self.demo.control(f"apps/{self.keys['client_id']}/finish", {})
+        self.lead(on=False)
+
+    def lead(self, *, on: bool) -> None:
+        """Lead the administrator through the first steps when he opens the application; most tests are past that."""
+        with transaction(self.runtime.sessions) as session:
+            if on:
+                session.delete(session.get_one(FirstRun, self.portal_id))
+            else:
+                first_run.close(session, self.portal_id, user_id=1)
 
     def work(self, *queues: Queue) -> int:
         """Run the waiting jobs of the queues, in order; the number run."""

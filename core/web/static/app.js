@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { Frame, matchMedia } = window;
+  const { Frame } = window;
   const one = (selector, root = document) => root.querySelector(selector);
   const on = (type, listener, capture) => document.addEventListener(type, listener, capture);
 
@@ -60,13 +60,16 @@
   }
 
   /* ── Requests ──────────────────────────────────────────────────────────────────────────── */
-  const isPoll = (ctx) => ctx.sourceEvent?.type === "every";
+  const isPoll = (ctx) => ["every", "live"].includes(ctx.sourceEvent?.type);
   const fillsItself = (ctx) => ["load", "intersect"].includes(ctx.sourceEvent?.type);
 
   on("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     const busy = document.hidden || over || one(":popover-open, dialog[open]");
-    if (isPoll(ctx) && busy) return event.preventDefault();
+    if (isPoll(ctx) && (busy || told(ctx))) {
+      if (ctx.sourceEvent.type === "live") missed.add(ctx.sourceElement.dataset.hear);
+      return event.preventDefault();
+    }
     ctx.fetch = "proveAgain" in (ctx.sourceElement?.dataset ?? {}) ? provedFetch : sessionFetch;
   });
 
@@ -96,6 +99,80 @@
     slot.replaceChildren(one("#offline-notice").content.cloneNode(true));
     slot.scrollIntoView({ block: "nearest" });
   });
+
+  /* ── Live: a stream of hints what has changed; whoever shows it asks for itself. Nobody listens unseen. ── */
+  const [AWAY, SURE] = [30_000, 10_000];
+  const [missed, asked, stood] = [new Set(), new Map(), new Map()];
+  let stream = null;
+  let seen = true;
+
+  /* While the stream flows the clock is asked by only now and then, to be sure. */
+  function told({ sourceEvent, sourceElement }) {
+    const topic = sourceElement.dataset.hear;
+    const [now, last] = [performance.now(), asked.get(topic) ?? -SURE];
+    if (stream?.flows && topic && sourceEvent.type === "every" && now - last < SURE) return true;
+    asked.set(topic, now);
+    return false;
+  }
+
+  function tune() {
+    const unseen = document.hidden || !seen || over;
+    const shown = unseen ? [] : [...document.querySelectorAll("[data-hear]")];
+    const topics = [...new Set(shown.map((element) => element.dataset.hear))].sort();
+    const key = topics.join(" ");
+    if ((stream?.key ?? "") === key) return;
+    stream?.stop.abort();
+    stream = key ? { key, stop: new AbortController(), flows: false, pause: AWAY } : null;
+    if (stream) listen(stream, `/live?${new URLSearchParams(topics.map((topic) => ["on", topic]))}`);
+  }
+
+  /* With the token as it is: a page nobody touches shall not prove its viewer again for this alone. */
+  async function listen(own, url) {
+    while (stream === own && token) {
+      own.pause = AWAY;
+      try {
+        const headers = { Authorization: `Bearer ${token}`, "Last-Event-ID": stood.get(own.key) ?? "" };
+        const response = await fetch(url, { headers, signal: own.stop.signal });
+        if (response.status === 401 && stream === own) stream = null; // till the page asks for something
+        if (response.status === 200) {
+          own.flows = true;
+          await hear(own, response.body.pipeThrough(new TextDecoderStream()).getReader());
+        }
+      } catch {
+        /* the page asks by itself meanwhile */
+      }
+      own.flows = false;
+      if (stream === own) await new Promise((resolve) => setTimeout(resolve, own.pause));
+    }
+  }
+
+  async function hear(own, reader) {
+    for (let rest = ""; ;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        const [field, value] = line.split(/: (.*)/s);
+        if (field === "id") stood.set(own.key, value);
+        if (field === "retry") own.pause = Number(value);
+        if (field === "data") changed(value);
+      }
+      [...missed].forEach(changed);
+    }
+  }
+
+  function changed(topic) {
+    missed.delete(topic);
+    document.querySelectorAll(`[data-hear="${CSS.escape(topic)}"]`).forEach((element) => window.htmx.trigger(element, "live"));
+  }
+
+  on("htmx:after:settle", tune);
+  on("visibilitychange", tune);
+  new IntersectionObserver((entries) => {
+    seen = entries.at(-1).isIntersecting;
+    tune();
+  }).observe(one("#root"));
 
   function slotFor(element) {
     const near = element.closest?.("dialog, form, .card");
@@ -152,15 +229,27 @@
 
   /* ── Clicks that mean something to the portal ──────────────────────────────────────────── */
   on("click", (event) => {
-    const element = event.target.closest?.("[data-open-path], [data-open-app], [data-close-app], [data-dismiss]");
+    const element = event.target.closest?.("[data-open-path], [data-open-app], [data-close-app], [data-dismiss], [data-call], [data-choose]");
     if (!element) return;
-    const { openPath, openApp } = element.dataset;
+    const { openPath, openApp, call, choose } = element.dataset;
     event.preventDefault();
-    if (openPath) Frame.openPath(openPath);
+    if (call) Frame.call(call);
+    else if (choose) chooseCards(element.form, choose.split(" "));
+    else if (openPath) Frame.openPath(openPath);
     else if (openApp) Frame.openApplication(JSON.parse(openApp));
     else if ("closeApp" in element.dataset) Frame.closeApplication();
     else element.closest(".alert, .banner").remove();
   });
+
+  /* The portal's own dialog; what was chosen there goes into the form as "contact:7 company:3". */
+  async function chooseCards(form, kinds) {
+    const chosen = (await Frame.selectCrm(kinds)) ?? {};
+    const cards = kinds.flatMap((kind) =>
+      Object.values(chosen[kind] ?? {}).map(({ id }) => `${kind}:${String(id).replace(/^\D+/, "")}`));
+    if (!cards.length) return;
+    form.elements.cards.value = cards.join(" ");
+    form.requestSubmit();
+  }
 
   on("card-changed", () => Frame.reloadData());
   on("slider-close", () => Frame.closeApplication());
@@ -178,6 +267,31 @@
     event.preventDefault();
   });
 
+  /* ── A table wider than its frame is reached, and moved, by keys ─────────────────────────── */
+  function reachTables() {
+    for (const box of document.querySelectorAll(".table-box")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+  on("htmx:after:settle", reachTables);
+  window.addEventListener("resize", reachTables);
+  reachTables();
+
+  /* ── The theme: kept by the server, put on here at once ────────────────────────────────── */
+  const THEMES = {
+    light: { media: "not all", scheme: "light" },
+    dark: { media: "all", scheme: "dark" },
+    auto: { media: "(prefers-color-scheme: dark)", scheme: "light dark" },
+  };
+
+  on("change", ({ target }) => {
+    const theme = target.closest("#appearance") && THEMES[target.value];
+    if (!theme) return;
+    one("#dark").media = theme.media;
+    one('meta[name="color-scheme"]').content = theme.scheme;
+  });
+
   /* ── Start ─────────────────────────────────────────────────────────────────────────────── */
   /* The portal leaves the installer once it is told. Where it does not, a link goes on by itself. */
   let finishing = false;
@@ -190,12 +304,5 @@
   on("htmx:after:settle", finishInstall);
   finishInstall();
   Frame.follow(one("#root"));
-
-  const root = document.documentElement;
-  if (root.dataset.theme === "auto") {
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const apply = () => root.classList.toggle("dark", dark.matches);
-    dark.addEventListener("change", apply);
-    apply();
-  }
+  tune();
 })();

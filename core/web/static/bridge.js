@@ -88,6 +88,8 @@
     openPath,
     openApplication: (params) => send("openApplication", params),
     closeApplication: () => send("closeApplication"),
+    call: (phone) => send("imPhoneTo", { phone }, 900),
+    selectCrm: (kinds) => send("selectCRM", { entityType: kinds, multiple: true }),
     reloadData: () => send("reloadData", null, 900),
     setTitle: (title) => send("setTitle", { title: String(title) }, 900),
     refreshAuth: () => send("refreshAuth", null, 5000),

@@ -23,6 +23,7 @@ from mailings.web.drafts import desk as mailing_desk
 from mailings.web.drafts import forms as mailing_forms
 from mailings.web.drafts import listing as mailing_listing
 from mailings.web.drafts import pages as mailing_pages
+from mailings.web.drafts import suggesting
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import readiness as readiness_words
 from segments.members.saving import NoSuchSegment
@@ -48,6 +49,15 @@ def line(mailing_id: int) -> str:
         figures = report.figures(session, mailing)
         shown = mailing_listing.line(session, mailing)
     return _render("list_line", line=shown, figures=figures, **facts)
+
+
+@blueprint.get("/mailings/running")
+@may_write
+def going_out() -> str:
+    """The mailings under way, as the first page shows them."""
+    with current().sessions() as session:
+        found, number = suggesting.running(session, g.viewer.portal_id)
+    return _render("running", running=found, number=number)
 
 
 @blueprint.get("/mailings/new")

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,8 +15,9 @@ from sqlalchemy.orm import Session
 from core.web import formats
 from core.web.words import gettext as _
 from integration.mirror import PortalUser
+from integration.models import Portal
 from mailings.models import Mailing
-from mailings.results import details, follow_ups, recipients, report
+from mailings.results import course, details, follow_ups, recipients, report
 from mailings.results.follow_ups import FollowUp
 from mailings.results.recipients import Did, Recipient, Wanted
 from mailings.results.report import Figures
@@ -24,6 +26,10 @@ from mailings.rules.states import DeliveryState, MailingState
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import result as result_words
 from segments.members import sheets
+
+_DAY = timedelta(days=1)
+_LINES = {"sent": 1, "opened": 3, "clicked": 4, "replied": 5}
+"""What a chart shows of a mailing in time, each in its colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,29 @@ def result(session: Session, mailing: Mailing) -> dict[str, Any]:
         "faults": details.faults(session, mailing),
         "heat": details.heat(session, mailing),
         "nexts": nexts(session, mailing, figures),
+    }
+
+
+def went(session: Session, mailing: Mailing) -> dict[str, Any]:
+    """The facts of how it went in time: the columns of its table, and a row for each step."""
+    offset = session.get_one(Portal, mailing.portal_id).utc_offset_minutes
+    found = course.course(session, mailing, offset)
+    if found is None or len(found.at) == 1:
+        return {"mailing": mailing, "columns": [], "rows": []}
+    lines = [each for each in _LINES if each in found.reached]
+    labels = result_words.course()
+    clock = found.step < _DAY
+    until = found.step if clock else found.step - _DAY
+    return {
+        "mailing": mailing,
+        "columns": [
+            {"label": _("By the time") if clock else _("By the end of the day")},
+            *({"label": labels[each], "line": _LINES[each]} for each in lines),
+        ],
+        "rows": [
+            (formats.tick(at + until, clock=clock), [found.reached[each][place] for each in lines])
+            for place, at in enumerate(found.at)
+        ],
     }
 
 

@@ -38,6 +38,15 @@ def card(mailing_id: int) -> str:
     return _render("result_card", **facts)
 
 
+@blueprint.get("/mailings/<int:mailing_id>/result/course")
+@may_write
+def course(mailing_id: int) -> str:
+    """How it went in time, asked for after the page: all its messages are looked at."""
+    with current().sessions() as session:
+        facts = result_pages.went(session, _find(session, mailing_id))
+    return _render("result_course", **facts)
+
+
 @blueprint.get("/mailings/<int:mailing_id>/recipients")
 @may_write
 def listed(mailing_id: int) -> str:

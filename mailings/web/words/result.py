@@ -96,6 +96,16 @@ def dids() -> dict[str, str]:
     }
 
 
+def course() -> dict[str, str]:
+    """What people did, as lines of a chart."""
+    return {
+        "sent": _("Sent"),
+        "opened": _("Opened"),
+        "clicked": _("Followed a link"),
+        "replied": _("Answered"),
+    }
+
+
 def touches() -> dict[str, str]:
     """After which reaction a lead or deal came."""
     return {
