@@ -86,6 +86,7 @@ def _first_day(world: World) -> None:
             frame["AUTH_ID"], frame["REFRESH_ID"], utcnow() + timedelta(hours=1),
         )  # fmt: skip
     installs.ensure_fields(connect(world.runtime, world.portal), DEFAULT_FIELDS)
+    world.lead(on=False)
 
 
 def finish(world: World, *, attempts: int = 12) -> None:
