@@ -18,6 +18,9 @@ PAGE, TAB = ".app-page iframe", ".card-app iframe"
 LIMIT = 300_000
 """A first page weighs less than so many bytes, packed."""
 
+WIDE, NARROW = (), ("color-contrast", "target-size", "scrollable-region-focusable")
+"""What is asked of a wide light page: everything; of a small dark one, what its width and colours decide."""
+
 # Counts what htmx has asked for and not got yet, so that a page is looked at when it is whole.
 WATCH = """(() => {
   let flying = 0, since = performance.now();
@@ -80,7 +83,7 @@ class Walk:
     def look(self, name: str) -> None:
         """What is wrong with the page that is open."""
         calm(self.browser, self.frame)
-        found = axe.violations(self.browser, self.frame)
+        found = axe.violations(self.browser, self.frame, WIDE if self.width >= 1280 else NARROW)
         found += self.browser.errors()
         found += [
             f"{each['status']} {each['url']}"
