@@ -102,9 +102,9 @@ def test_the_way_from_the_installation_to_the_base_at_a_glance(led):
     led.work()  # the first reading
     guide.get()
     assert guide.step == "rule", "the reading has ended by itself"
+    assert guide.post("/start/rule/preview", **guide.rule(1)) == 200
+    assert "→" in guide.text, "first purchases count no more"
     asked = guide.rule(0, 1)
-    assert guide.post("/start/rule/preview", **asked) == 200
-    assert "→" in guide.text, "an applicant's «deal» counts no more"
     with led.runtime.sessions() as session:
         assert session.get(SaleRule, led.portal_id) is None, "looking has saved nothing"
     assert guide.post("/start/rule", **asked) == 200
