@@ -50,12 +50,11 @@ def move(
     highest_touched: Collection[int],
 ) -> None:
     """Add what the metrics of the touched clients have gained, and see whether any is among the best now."""
-    portal_id, since = rule.portal_id, rule.active.since(activity.today(rule))
+    portal_id = rule.portal_id
     total = session.get_one(BaseTotals, (portal_id, kind.value), populate_existing=True)
     for name, more in gained.items():
         setattr(total, name, getattr(total, name) + more)
-    if total.active_since != since:  # another window has begun: who was active may be so no more
-        total.active, total.active_since = _active(session, rule, kind), since
+    _see_window(session, rule, kind, total)
     fell = set(total.best).intersection(touched)  # somebody untouched may be better now
     among = None if fell else [*total.best, *highest_touched]
     total.best = _best(session, portal_id, kind, among)
@@ -90,10 +89,16 @@ def active_now(session: Session, rule: Rule, kind: ClientKind) -> int:
 def renew_active(session: Session, rule: Rule, kind: ClientKind) -> None:
     """Count the active clients anew where another window has begun: whoever looks next need not."""
     total = session.get(BaseTotals, (rule.portal_id, kind.value), populate_existing=True)
-    since = rule.active.since(activity.today(rule))
-    if total is not None and total.active_since != since:
-        total.active, total.active_since = _active(session, rule, kind), since
+    if total is not None:
+        _see_window(session, rule, kind, total)
         session.flush()
+
+
+def _see_window(session: Session, rule: Rule, kind: ClientKind, total: BaseTotals) -> None:
+    """In another window who was active may be so no more."""
+    since = rule.active.since(activity.today(rule))
+    if total.active_since != since:
+        total.active, total.active_since = _active(session, rule, kind), since
 
 
 def _active(session: Session, rule: Rule, kind: ClientKind) -> int:
