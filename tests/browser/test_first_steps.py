@@ -24,7 +24,7 @@ def test_the_administrator_is_led_from_the_installation_to_his_base(browser, bar
     browser.click("text=Понятно, дальше", frame=PAGE)
     browser.click("#start-steps >> text=Продажи", frame=PAGE)
     browser.wait("#known a[data-open-path]", frame=PAGE)
-    browser.click("text=Подбор персонала", frame=PAGE)
+    browser.click("#start-rule [name=pipelines][value='1']", frame=PAGE)
     browser.wait("#known >> text=→", frame=PAGE)
     browser.click("text=Верно, дальше", frame=PAGE)
     browser.click("text=Включить запись", frame=PAGE)
