@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, overload
@@ -152,49 +153,74 @@ def _changes(
     """What is another in a copy, by the place of the column."""
     place = {column: number for number, column in enumerate(columns)}
     changes: dict[str, Change] = {
-        **{column: _link(steps[other]) for column, other in _LINKS.items()},
-        **{kind: _multifield(kind, numbers) for kind in MULTIFIELDS},
-        "BINDINGS": _bindings(steps),
-        "IS_MY_COMPANY": lambda *_: None,
+        **{column: _Link(steps[other]) for column, other in _LINKS.items()},
+        **{kind: _Multifield(kind, numbers) for kind in MULTIFIELDS},
+        "BINDINGS": _Bindings(steps),
+        "IS_MY_COMPANY": _none,
     }
     if name in _OWNER_TYPE:
-        changes["OWNER_ID"] = _owner(place[_OWNER_TYPE[name]], steps)
+        changes["OWNER_ID"] = _Owner(place[_OWNER_TYPE[name]], steps)
     return {place[column]: change for column, change in changes.items() if column in place}
 
 
-def _link(step: int) -> Change:
-    def change(value: Any, copy: int, _row: Sequence[Any]) -> Any:
+@dataclass(frozen=True)
+class _Link:
+    """An id, or several, of rows that have copies too."""
+
+    step: int
+
+    def __call__(self, value: Any, copy: int, _row: Sequence[Any]) -> Any:
         if type(value) is tuple:
-            return tuple(one + copy * step for one in value)
-        return value + copy * step
-
-    return change
+            return tuple(one + copy * self.step for one in value)
+        return value + copy * self.step
 
 
-def _owner(kind_at: int, steps: Mapping[str, int]) -> Change:
-    def change(value: Any, copy: int, row: Sequence[Any]) -> Any:
-        return value + copy * steps[BY_TYPE_ID[row[kind_at]].name]
+@dataclass(frozen=True)
+class _Owner:
+    """An id of a row whose kind another column tells."""
 
-    return change
+    kind_at: int
+    steps: Mapping[str, int]
+
+    def __call__(self, value: Any, copy: int, row: Sequence[Any]) -> Any:
+        return value + copy * self.steps[BY_TYPE_ID[row[self.kind_at]].name]
 
 
-def _bindings(steps: Mapping[str, int]) -> Change:
-    def moved(one: dict[str, int], copy: int) -> dict[str, int]:
+@dataclass(frozen=True)
+class _Bindings:
+    """Owners of an activity, each by its own kind."""
+
+    steps: Mapping[str, int]
+
+    def __call__(self, value: Any, copy: int, _row: Sequence[Any]) -> Any:
+        return tuple(self._moved(one, copy) for one in value)
+
+    def _moved(self, one: dict[str, int], copy: int) -> dict[str, int]:
         owners = BY_TYPE_ID[one["OWNER_TYPE_ID"]].name
-        return {**one, "OWNER_ID": one["OWNER_ID"] + copy * steps[owners]}
-
-    return lambda value, copy, _row: tuple(moved(one, copy) for one in value)
+        return {**one, "OWNER_ID": one["OWNER_ID"] + copy * self.steps[owners]}
 
 
-def _multifield(kind: str, numbers: int) -> Change:
-    def other(text: str, copy: int) -> str:
-        if kind == "EMAIL":
+@dataclass(frozen=True)
+class _Multifield:
+    """Addresses of one kind: another person's."""
+
+    kind: str
+    numbers: int
+
+    def __call__(self, value: Any, copy: int, _row: Sequence[Any]) -> Any:
+        return tuple(self._moved(one, copy) for one in value)
+
+    def _moved(self, one: dict[str, Any], copy: int) -> dict[str, Any]:
+        told = self._other(one["VALUE"], copy)
+        return {**one, "VALUE": told, "ID": one["ID"] + copy * self.numbers}
+
+    def _other(self, text: str, copy: int) -> str:
+        if self.kind == "EMAIL":
             return text.replace("@", f"-{copy}@")
-        if kind == "PHONE":
+        if self.kind == "PHONE":
             return _LAST_TWO_DIGITS.sub(lambda found: f"{(int(found[0]) + copy) % 100:02}", text)
         return text
 
-    def moved(one: dict[str, Any], copy: int) -> dict[str, Any]:
-        return {**one, "VALUE": other(one["VALUE"], copy), "ID": one["ID"] + copy * numbers}
 
-    return lambda value, copy, _row: tuple(moved(one, copy) for one in value)
+def _none(*_: Any) -> None:
+    """No copy has it."""

@@ -27,19 +27,19 @@ class Wish:
 
     @classmethod
     def of(cls, body: dict[str, Any], default: Wish) -> Wish:
-        """A wish given as JSON; what is absent comes from the default, but for the moment: that is now."""
+        """A wish given as JSON; what is absent comes from the default.
+
+        But for the moment, which is now, and the copies: they belong to the counts given.
+        """
         given: dict[str, Any] = {
             key: body[key]
             for key in ("seed", "contacts", "deals", "copies", "dirty")
             if key in body
         }
         if "sizes" in body:
-            given |= {
-                "sizes": body["sizes"],
-                "contacts": None,
-                "deals": None,
-                "copies": None,
-            } | given
+            given |= {"sizes": body["sizes"], "contacts": None, "deals": None} | given
+        if given.keys() & {"sizes", "contacts", "deals"}:
+            given.setdefault("copies", None)
         given["now"] = datetime.fromisoformat(body["now"]) if body.get("now") else None
         return replace(default, **given)
 

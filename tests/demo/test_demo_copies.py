@@ -9,6 +9,7 @@ from support.demo_world import World
 
 from demo.portal.filling import Wish, filled_store
 from demo.portal.schema import COLUMNS, MULTIFIELDS
+from demo.portal.snapshots import Snapshots
 from demo.portal.state import Portal
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -104,3 +105,23 @@ def test_changes_are_kept_and_leave_the_other_copies_alone(w: World) -> None:
     deals.insert({"ID": size + 8, "TITLE": "Снова"})
     assert deals.get(size + 8)["TITLE"] == "Снова"
     assert len(deals) == COPIES * size + 1
+
+
+def test_a_portal_of_copies_is_put_aside_and_back(w: World) -> None:
+    deals = w.store.tables["deal"]
+    size = len(deals) // COPIES
+    before = list(deals)
+    kept = Snapshots(w.portal)
+    kept.save("as it was")
+    deals.update(size + 7, {"TITLE": "Другая"})
+    deals.insert({"TITLE": "Новая"})
+    kept.restore("as it was")
+    assert list(w.portal.store.tables["deal"]) == before
+    assert w.portal.store.tables["deal"].insert({"TITLE": "Новая"}) == COPIES * size + 1
+
+
+def test_counts_of_their_own_are_not_told_again() -> None:
+    many = Wish.of({"contacts": 10, "deals": 20, "copies": COPIES}, Wish())
+    assert many.counts.copies == Wish.of({"seed": 2}, many).counts.copies == COPIES
+    assert Wish.of({"contacts": 10, "deals": 20}, many).counts.copies == 1
+    assert Wish.of({"sizes": "tiny"}, many).counts.copies == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from core import bulk
 from core.database import transaction
 from integration.bitrix import lists
 from integration.sync import checks, engine, gathering, product_rows, reconcile
@@ -17,6 +19,7 @@ from integration.sync.entities import CONTACTS, DEALS
 BLOCK = {"seed": 1, "contacts": 100, "deals": 200, "keep_apps": True}
 PAGES = 1
 LARGER = 4
+COLLECT_AFTER = (500, 2, 2)  # objects: what waits to be collected is nothing that is held
 
 
 @pytest.fixture
@@ -28,17 +31,20 @@ def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "PAGES_PER_LOOK", PAGES)
     chosen = [source for source in engine.SOURCES if source.name in ("contact", "deal")]
     monkeypatch.setattr(engine, "SOURCES", chosen)
+    monkeypatch.setattr(bulk, "_COLLECT_AFTER", COLLECT_AFTER)
     monkeypatch.setattr(checks, "CARDS", (CONTACTS, DEALS))
 
 
 def peak(work: Callable[[], Any]) -> int:
     """Bytes that the work held at most beyond what was there."""
+    gc.freeze()  # a collection is put off while it would look at much that is old
     tracemalloc.start(1)
     try:
         work()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+        gc.unfreeze()
 
 
 @pytest.mark.usefixtures("short_steps")
