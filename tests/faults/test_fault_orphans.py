@@ -23,7 +23,7 @@ def given_away(world, table):
 
 
 def stopped_in(world, task, *arguments, requests_made):
-    """A process asleep while the portal answers it."""
+    """A process asleep while the portal answers it, and inside no transaction."""
     world.demo.fault("delay", "*", seconds=0.4, times=-1)
     mark = newest(world)
     victim = Victim(task, world, *arguments)
@@ -33,8 +33,24 @@ def stopped_in(world, task, *arguments, requests_made):
         assert time.monotonic() < ends
         time.sleep(0.01)
     os.kill(victim.pid, signal.SIGSTOP)
+    while transactions(world):
+        assert time.monotonic() < ends
+        os.kill(victim.pid, signal.SIGCONT)
+        time.sleep(0.01)
+        os.kill(victim.pid, signal.SIGSTOP)
+        time.sleep(0.05)  # what it had asked of the database is answered
     world.demo.clear_faults()
     return victim
+
+
+def transactions(world):
+    """How many are open but for the one that asks."""
+    others = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    )
+    with world.runtime.engine.connect() as connection:
+        return connection.scalar(others)
 
 
 def edited(world):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import ipaddress
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -27,6 +29,7 @@ def self_signed(address: str) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="rubilnik-certificate-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     certificate, private = folder / "cert.pem", folder / "key.pem"
     certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
