@@ -16,7 +16,7 @@ from core import migrations, ticker, worker
 from core.clock import utcnow
 from core.crypto import SealBroken
 from core.database import transaction
-from core.errors import ServiceError
+from core.errors import ConfigError, ServiceError
 from core.queue import Queue
 from core.runtime import current
 from integration import portals
@@ -288,7 +288,10 @@ def ticker_command() -> None:
 @click.command("migrate")
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    migrations.upgrade(current().engine)
+    try:
+        migrations.upgrade(current().engine)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _work_off(portal_id: int, run_id: int) -> None:

@@ -47,6 +47,8 @@ def called(model: type[Base], name: str) -> Any:
 
 
 SessionFactory = sessionmaker[Session]
+THESE = sa.bindparam("these", type_=sa.Text)  # ids a kept statement is given when it is executed
+Ids = Iterable[int] | sa.BindParameter[str]
 _DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -108,9 +110,15 @@ def recordset(columns: Iterable[KeyedColumnElement[Any]], names: Sequence[str]) 
     return f"json_to_recordset(CAST(:rows AS json)) AS incoming({listed})"
 
 
-def any_of(ids: Iterable[int]) -> sa.CollectionAggregate[Any]:
+def any_of(ids: Ids) -> sa.CollectionAggregate[Any]:
     """For `column == any_of(ids)`."""
-    return sa.any_(sa.cast(sa.literal(id_array(ids), sa.Text), sa.ARRAY(sa.BigInteger)))
+    return sa.any_(id_list(ids))
+
+
+def id_list(ids: Ids) -> sa.Cast[Any]:
+    """Ids as a value of type `bigint[]`."""
+    given = ids if isinstance(ids, sa.BindParameter) else sa.literal(id_array(ids), sa.Text)
+    return sa.cast(given, sa.ARRAY(sa.BigInteger))
 
 
 def id_array(ids: Iterable[int]) -> str:

@@ -8,6 +8,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from core.errors import ConfigError
+
+OLDEST = 18  # the first PostgreSQL whose RETURNING tells a row as it was before
 _LOCK = 0x52554249  # any constant: the advisory lock of schema changes
 
 
@@ -20,8 +23,13 @@ def config(engine: sa.Engine) -> Config:
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """`alembic upgrade head`, one process at a time."""
+    """`alembic upgrade head`, one process at a time; ConfigError when the server is too old."""
     with engine.connect() as connection:
+        version = (connection.dialect.server_version_info or (0,))[0]
+        if version < OLDEST:
+            raise ConfigError(
+                f"DATABASE_URL leads to PostgreSQL {version}; version {OLDEST} or newer is needed"
+            )
         connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
         try:
             command.upgrade(config(engine), "head")

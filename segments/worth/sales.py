@@ -7,14 +7,13 @@ sum of the lines shown to explain it. Definitions: docs/metrics.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from core.database import any_of, called
+from core.database import Ids, any_of, called
 from integration.mirror import WON, Company, Deal, DealContact, StageMove
 from integration.models import Portal
 from segments.models import (
@@ -108,9 +107,7 @@ def sold_on(rule: Rule, deal: Any = Deal) -> sa.SQLColumnExpression[Any]:
             return sa.func.coalesce(_custom_day(rule, deal), deal.closed_on)
 
 
-def credited(
-    rule: Rule, kind: ClientKind, client_ids: Iterable[int] | None = None
-) -> sa.Select[Any]:
+def credited(rule: Rule, kind: ClientKind, client_ids: Ids | None = None) -> sa.Select[Any]:
     """One row per sale and credited client: client_id, sold_on, amount, deal_id.
 
     `amount` is NULL when the deal's currency has no rate. With a rule that counts margins also `margin`

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 import app  # noqa: F401 - the composition root imports every package, so all tables are known
 from core import migrations
 from core.database import Base
+from core.errors import ConfigError
 
 NOBODYS = {"lineage", "portals", "ticker_slots"}
 TABLES = {table.name: table for table in Base.metadata.sorted_tables}
@@ -101,6 +102,12 @@ def test_the_database_has_these_tables_and_no_others(database):
 
 def test_the_migrations_make_what_the_models_say(database):
     command.check(migrations.config(database))
+
+
+def test_a_server_too_old_is_named_before_anything_is_changed(database, monkeypatch):
+    monkeypatch.setattr(migrations, "OLDEST", 99)
+    with pytest.raises(ConfigError, match=r"DATABASE_URL leads to PostgreSQL \d+; version 99 or newer"):
+        migrations.upgrade(database)
 
 
 def test_no_column_is_named_as_a_secret_without_being_sealed():
