@@ -102,7 +102,7 @@ def _write_down(session: Session, terms: Terms, rows: sa.Subquery, *, again: boo
         sa.literal(terms.mailing_id, sa.BigInteger),
         sa.literal(terms.channel, sa.Text),
         *(rows.c[name] for name in _COLUMNS),
-    ).order_by(*recipients.in_order(rows))
+    ).order_by(recipients.in_order(rows))
     columns = ["portal_id", "mailing_id", "channel", *_COLUMNS]
     table: Any = Delivery.__table__
     put = insert(table).from_select(columns, values)

@@ -97,7 +97,7 @@ def people(
     """A page of the people behind a step (its key), all who `matched`, who is `left`, or `waiting`."""
     rows = _rows(session, portal_id, mailing)
     query = sa.select(rows.c.kind, rows.c.client_id, rows.c.address).where(*_behind(rows, key))
-    query = query.order_by(*recipients.in_order(rows)).limit(PAGE).offset((page - 1) * PAGE)
+    query = query.order_by(recipients.in_order(rows)).limit(PAGE).offset((page - 1) * PAGE)
     with audience.patient(session, PATIENCE_MS):
         found = session.execute(query).all()
     cards = [(Kind(kind), number) for kind, number, _ in found]
