@@ -25,7 +25,7 @@ def config(engine: sa.Engine) -> Config:
 def upgrade(engine: sa.Engine) -> None:
     """`alembic upgrade head`, one process at a time; ConfigError when the server is too old."""
     with engine.connect() as connection:
-        version = (connection.dialect.server_version_info or (0,))[0]
+        version = int((connection.dialect.server_version_info or (0,))[0])
         if version < OLDEST:
             raise ConfigError(
                 f"DATABASE_URL leads to PostgreSQL {version}; version {OLDEST} or newer is needed"

@@ -106,7 +106,9 @@ def test_the_migrations_make_what_the_models_say(database):
 
 def test_a_server_too_old_is_named_before_anything_is_changed(database, monkeypatch):
     monkeypatch.setattr(migrations, "OLDEST", 99)
-    with pytest.raises(ConfigError, match=r"DATABASE_URL leads to PostgreSQL \d+; version 99 or newer"):
+    with pytest.raises(
+        ConfigError, match=r"DATABASE_URL leads to PostgreSQL \d+; version 99 or newer"
+    ):
         migrations.upgrade(database)
 
 
