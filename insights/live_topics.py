@@ -1,12 +1,18 @@
-"""What pages listen to: the reading of the portal, the figures of the base, the worth of one client."""
+"""What pages listen to: the reading of the portal, its health, the figures, the worth of one client, mailings."""
 
 from __future__ import annotations
+
+import re
 
 from sqlalchemy.orm import Session
 
 from core.web import live
 from core.web.session import Viewer
+from integration import health
+from integration.rights import Right
 from integration.sync import runs
+from mailings.results import moving
+from mailings.web.drafts import suggesting
 from segments import pipeline
 from segments.models import ClientMetrics
 
@@ -16,6 +22,9 @@ def register() -> None:
     live.topic("sync", _sync)
     live.topic("figures", _figures)
     live.topic("client", _client)
+    live.topic("health", _health)
+    live.topic("mailing", _mailing)
+    live.topic("mailings", _mailings)
 
 
 def _sync(session: Session, viewer: Viewer, _rest: str) -> object:
@@ -38,3 +47,19 @@ def _client(session: Session, viewer: Viewer, name: str) -> object:
     kind, _, number = name.partition(":")
     row = session.get(ClientMetrics, (viewer.portal_id, kind, int(number)))
     return row and (row.ltv, row.sales, row.last_sale_on, row.margin)
+
+
+def _health(session: Session, viewer: Viewer, _rest: str) -> object:
+    return health.stand(session, viewer.portal_id) if viewer.is_admin else None
+
+
+def _mailing(session: Session, viewer: Viewer, number: str) -> object:
+    if not viewer.may(Right.WRITE) or not re.fullmatch(r"\d{1,18}", number, re.ASCII):
+        return None
+    return moving.stand(session, viewer.portal_id, int(number))
+
+
+def _mailings(session: Session, viewer: Viewer, _rest: str) -> object:
+    if not viewer.may(Right.WRITE):
+        return None
+    return moving.going(session, viewer.portal_id, suggesting.SHOWN)

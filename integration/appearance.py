@@ -1,7 +1,8 @@
-"""What an employee has chosen for himself: so far, how light the pages are."""
+"""What an employee has chosen for himself: how light the pages are, and whether to be shown round."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -21,25 +22,46 @@ class Theme(StrEnum):
 
 
 class UserSetting(OfPortal, Base):
-    """The choices of one employee; without a row, those everybody begins with."""
+    """The choices of one employee; without a row, those everybody begins with.
+
+    `toured`: the tour was offered, and taken or refused.
+    """
 
     __tablename__ = "user_settings"
 
     user_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
     theme: Mapped[str] = mapped_column(sa.Text, server_default=Theme.LIGHT)
+    toured: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
-def theme_of(session: Session, portal_id: int, user_id: int) -> Theme:
-    """The theme an employee has chosen."""
-    chosen = session.get(UserSetting, (portal_id, user_id))
-    return Theme(chosen.theme) if chosen else Theme.LIGHT
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The same without the row."""
+
+    theme: Theme = Theme.LIGHT
+    toured: bool = False
+
+
+def of(session: Session, portal_id: int, user_id: int) -> Chosen:
+    """What an employee has chosen."""
+    row = session.get(UserSetting, (portal_id, user_id))
+    return Chosen(Theme(row.theme), row.toured) if row else Chosen()
 
 
 def choose(session: Session, portal_id: int, user_id: int, theme: Theme) -> None:
     """Show an employee every page in this theme from now on."""
-    row = insert(UserSetting).values(portal_id=portal_id, user_id=user_id, theme=theme)
+    _keep(session, portal_id, user_id, theme=theme)
+
+
+def answer_tour(session: Session, portal_id: int, user_id: int) -> None:
+    """Offer an employee no tour any more."""
+    _keep(session, portal_id, user_id, toured=True)
+
+
+def _keep(session: Session, portal_id: int, user_id: int, **chosen: Theme | bool) -> None:
+    row = insert(UserSetting).values(portal_id=portal_id, user_id=user_id, **chosen)
     session.execute(
         row.on_conflict_do_update(
-            index_elements=[UserSetting.portal_id, UserSetting.user_id], set_={"theme": theme}
+            index_elements=[UserSetting.portal_id, UserSetting.user_id], set_=chosen
         )
     )

@@ -1,4 +1,4 @@
-"""The edge of an employee's own choices, which stand at the end of every page."""
+"""The edge of an employee's own choices: how light the pages are, and that he needs no tour."""
 
 from __future__ import annotations
 
@@ -23,4 +23,13 @@ def choose() -> Response:
         abort(422)
     with transaction(current().sessions) as session:
         appearance.choose(session, g.viewer.portal_id, g.viewer.user_id, theme)
+    return Response(status=204)
+
+
+@blueprint.post("/tour")
+@viewer_required
+def answer_tour() -> Response:
+    """The offer of a tour was answered: it is not made again."""
+    with transaction(current().sessions) as session:
+        appearance.answer_tour(session, g.viewer.portal_id, g.viewer.user_id)
     return Response(status=204)

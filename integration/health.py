@@ -17,9 +17,16 @@ from core.queue import Queue
 from core.runtime import Runtime
 from integration.bitrix.budgets import Budget, Priority
 from integration.connect import limiter
-from integration.models import Portal, PortalEvent, QuarantinedRow, RunStatus, SyncRun
+from integration.models import (
+    Portal,
+    PortalEvent,
+    QuarantinedRow,
+    RunStatus,
+    SyncRun,
+    Trouble,
+)
 from integration.rules.health import Facts, Figures, OpenRun, Problem, diagnose
-from integration.sync import checks
+from integration.sync import checks, runs
 from integration.sync.entities import CARDS
 from integration.sync.runs import OPEN
 
@@ -85,6 +92,22 @@ def gather(runtime: Runtime, session: Session, portal: Portal) -> Facts:
         held_mailings=_held[0](session, portal.id) if _held else 0,
         held_deletions=sum(check.vanished for check in held),
         held_at=min((check.finished_at for check in held if check.finished_at), default=None),
+    )
+
+
+def stand(session: Session, portal_id: int) -> object:
+    """Another answer when the page has something new to show; by lookups by key, as pages listen for it."""
+    row = Portal
+    what = (row.state, row.state_reason, row.state_since, row.last_sync_at, row.install_steps)
+    open_troubles = sa.select(Trouble.code, Trouble.since, Trouble.told_at).where(
+        Trouble.portal_id == portal_id, Trouble.gone_at.is_(None)
+    )
+    return (
+        session.execute(sa.select(*what).where(row.id == portal_id)).first(),
+        runs.progress(session, portal_id),
+        checks.results(session, portal_id),
+        _quarantined(session, portal_id),
+        sorted(session.execute(open_troubles).all()),
     )
 
 

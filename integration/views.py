@@ -203,7 +203,7 @@ def open_viewer(
     post = confirmed.post
     with current().sessions() as session:
         given = () if confirmed.is_admin else rights.of(session, portal_id, confirmed.user_id)
-        theme = appearance.theme_of(session, portal_id, confirmed.user_id)
+        chosen = appearance.of(session, portal_id, confirmed.user_id)
     viewer = Viewer(
         portal_id=portal_id,
         user_id=confirmed.user_id,
@@ -214,7 +214,8 @@ def open_viewer(
         expires_at=utcnow() + LIFETIME,
         clients=tuple(clients),
         rights=given,
-        theme=theme,
+        theme=chosen.theme,
+        toured=chosen.toured,
     )
     shell.open_session(viewer, confirmed.origin)
 
@@ -237,10 +238,12 @@ def recheck(viewer: Viewer) -> Viewer | None:
         portal = session.get(Portal, viewer.portal_id)
         user = session.get(PortalUser, (viewer.portal_id, viewer.user_id))
         given = () if viewer.is_admin else rights.of(session, viewer.portal_id, viewer.user_id)
-        theme = appearance.theme_of(session, viewer.portal_id, viewer.user_id)
+        chosen = appearance.of(session, viewer.portal_id, viewer.user_id)
     gone = portal is None or portal.state == PortalState.UNINSTALLED
     dismissed = user is not None and not user.active
-    return None if gone or dismissed else replace(viewer, rights=given, theme=theme)
+    if gone or dismissed:
+        return None
+    return replace(viewer, rights=given, theme=chosen.theme, toured=chosen.toured)
 
 
 def askable(viewer: Viewer) -> list[str]:

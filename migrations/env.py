@@ -4,6 +4,7 @@ from alembic import context
 
 import integration.appearance
 import integration.goods
+import integration.kept
 import integration.mirror
 import integration.models  # noqa: F401
 import mailings.media

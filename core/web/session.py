@@ -34,6 +34,7 @@ class Viewer:
 
     `clients`: whose figures the viewer was proved to be allowed to see there, as kind:id. `rights`: what an
     administrator of the portal lets the viewer do. `theme`: light, dark, or auto, as the viewer's device is.
+    `toured`: no tour of the pages is to be offered.
     """
 
     portal_id: int
@@ -46,6 +47,7 @@ class Viewer:
     clients: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
     theme: str = "light"
+    toured: bool = True
 
     def may(self, right: str) -> bool:
         """Whether the viewer has this right; an administrator has all."""

@@ -1,14 +1,18 @@
-"""A report's chart in the browser: drawn from its table once the page is open, saved as a picture and as a table."""
+"""A report in the browser: its chart drawn from its table and saved, its card renewed when somebody reacts."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from support.live import live_world
 
 from core.clock import utcnow
 from mailings.models import Delivery, Mailing
+from mailings.receipts import events
+from mailings.receipts.events import Event
+from mailings.rules.events import EventKind
 
 PAGE = ".app-page iframe"
 KEEP = """
@@ -44,6 +48,16 @@ def finished(world):
         return mailing.id
 
 
+def opened_by_one_more(world, mailing_id):
+    with world.runtime.sessions.begin() as session:
+        unopened = sa.select(Delivery.id).where(
+            Delivery.mailing_id == mailing_id, Delivery.human_opened_at.is_(None)
+        )
+        events.record(
+            session, world.portal_id, session.scalar(unopened.limit(1)), Event(EventKind.OPENED)
+        )
+
+
 def test_how_a_mailing_went_is_drawn_and_can_be_saved(browser, served):
     mailing_id = finished(served)
     browser.goto(f"{served.demo.url}/?user=1")
@@ -63,4 +77,6 @@ def test_how_a_mailing_went_is_drawn_and_can_be_saved(browser, served):
     assert browser.eval("kept.size", frame=PAGE) > 5_000
     browser.viewport(375, 800)
     assert browser.eval("document.documentElement.scrollWidth <= innerWidth", frame=PAGE)
+    opened_by_one_more(served, mailing_id)
+    browser.wait("#result-card >> text=31", frame=PAGE)
     assert browser.errors() == []

@@ -6,7 +6,10 @@ import re
 
 from support.world import counted
 
+from core.database import transaction
 from core.web import formats
+from integration import appearance
+from integration.appearance import Theme
 from integration.placements import BOUND
 from segments.models import ClientMetrics
 
@@ -57,6 +60,10 @@ def test_the_badge_is_one_line_of_figures_without_scripts(world):
     assert f'<b class="num">{ltv}</b>' in shown.text
     assert "<script" not in shown.text
     assert 'name="session"' not in shown.text
+    assert 'media="not all"' in shown.text, "as light as everything, till one chooses"
+    with transaction(world.runtime.sessions) as session:
+        appearance.choose(session, world.portal_id, ADMIN, Theme.DARK)
+    assert 'media="all"' in badge(world, of_field(row.client_id)).text
 
 
 def test_a_new_card_and_a_deal_without_clients_have_no_badge(world):

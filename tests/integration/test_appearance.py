@@ -1,4 +1,4 @@
-"""How light the pages are is each employee's own choice, and holds in every frame from its first byte."""
+"""How light the pages are, and whether to be shown round, is each employee's own choice, in every frame from its first byte."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ def test_a_refusal_is_as_dark_as_the_rest(world):
 def test_another_theme_is_not_taken(world, theme):
     assert choose(world, 1, theme).status_code == 422
     assert media(world.open(1)) == MEDIA["light"]
+
+
+def test_the_tour_is_offered_to_everybody_until_he_has_answered(world):
+    offered = 'id="tour-offer"'
+    choose(world, 1, "dark")
+    headers = {"Authorization": f"Bearer {world.open(1).headers['X-Session']}"}
+    assert offered in world.open(1).text
+    assert world.browser.post("/tour", headers=headers).status_code == 204
+    assert offered not in world.open(1).text
+    assert media(world.open(1)) == MEDIA["dark"], "the theme is as it was"
+    assert offered in world.open(10).text, "another one has not answered"

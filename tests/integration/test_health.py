@@ -88,7 +88,7 @@ def test_a_portal_in_good_health_says_so(well):
     page = Admin(well).text()
     assert "Всё в порядке" in page
     assert "Все строки портала прочитаны" in page
-    assert 'hx-trigger="every 15s"' in page
+    assert 'hx-trigger="live, every 15s"' in page
     assert "crm.contact.list" in Admin(well).text("/health/calls")
 
 
@@ -167,7 +167,7 @@ def test_a_used_up_method_is_named_with_the_time_it_is_waited_for(well):
     page = Admin(well).text()
     assert "Работает, есть временная помеха" in page
     assert "пока портал разрешит продолжить" in page
-    assert 'hx-trigger="every 2s"' in page, "a run is under way"
+    assert 'hx-trigger="live, every 2s"' in page, "a run is under way"
 
 
 def test_rows_set_aside_are_listed_in_words_and_leave_when_they_fit(well):

@@ -85,6 +85,7 @@ def test_looking_changes_nothing_however_often_scanners_look(letter):
     page = letter.look().text
     assert 'method="post"' in page
     assert "События" in page
+    assert 'media="(prefers-color-scheme: dark)"' in page, "as the reader's device"
 
 
 def test_one_click_is_done_at_once_without_page_cookie_or_redirect_and_only_once(

@@ -18,7 +18,7 @@ LEVELS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 SHOWN = 4
 """So many places of one rule are named."""
 
-_LOOK = """axe.run(document, {options}).then(({{ violations }}) => violations.map(({{ id, nodes }}) =>
+_LOOK = """axe.run({where}, {options}).then(({{ violations }}) => violations.map(({{ id, nodes }}) =>
     `${{id}} × ${{nodes.length}}: ` + nodes.slice(0, {shown}).map((node) =>
         `${{node.target.join(' ')}} (${{node.failureSummary.split('\\n').slice(1).join(' ').trim()}})`).join('; ')))"""
 
@@ -29,12 +29,19 @@ def load(browser: Browser, frame: Frame = ()) -> None:
         browser.eval(_source(), frame)
 
 
-def violations(browser: Browser, frame: Frame = (), rules: Sequence[str] = ()) -> list[str]:
-    """What breaks these rules, else all of WCAG 2.2 A and AA; frames inside are not looked into."""
+def violations(
+    browser: Browser, frame: Frame = (), rules: Sequence[str] = (), within: str = ""
+) -> list[str]:
+    """What breaks these rules, else all of WCAG 2.2 A and AA; frames inside are not looked into.
+
+    `within`: a selector, where only a part of the page is looked at.
+    """
     only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": LEVELS}
     every = {} if rules else {"rules": {"target-size": {"enabled": True}}}
     options = {"runOnly": only, "resultTypes": ["violations"], "iframes": False, **every}
-    found: list[str] = browser.eval(_LOOK.format(options=json.dumps(options), shown=SHOWN), frame)
+    where = json.dumps(within) if within else "document"
+    look = _LOOK.format(where=where, options=json.dumps(options), shown=SHOWN)
+    found: list[str] = browser.eval(look, frame)
     return found
 
 

@@ -48,7 +48,9 @@ def create(settings: Settings = SETTINGS, recheck: Recheck | None = None) -> Fla
     def entry() -> str:
         theme = request.args.get("theme", "light")
         shell.open_session(
-            viewer(lang=request.args.get("LANG", "ru"), theme=theme),
+            viewer(
+                lang=request.args.get("LANG", "ru"), theme=theme, toured="tour" not in request.args
+            ),
             request.args.get("origin", ORIGIN),
         )
         return render_template("gallery.html")
@@ -70,6 +72,11 @@ def create(settings: Settings = SETTINGS, recheck: Recheck | None = None) -> Fla
     @viewer_required
     def save() -> str:
         return "<span class='saved'>Сохранено</span>"
+
+    @app.post("/tour")
+    @viewer_required
+    def answer_tour() -> tuple[str, int]:
+        return "", 204
 
     @app.post("/gallery/delete")
     @admin_required

@@ -108,10 +108,10 @@
 
   /* While the stream flows the clock is asked by only now and then, to be sure. */
   function told({ sourceEvent, sourceElement }) {
-    const topic = sourceElement.dataset.hear;
-    const [now, last] = [performance.now(), asked.get(topic) ?? -SURE];
-    if (stream?.flows && topic && sourceEvent.type === "every" && now - last < SURE) return true;
-    asked.set(topic, now);
+    const [hears, part] = [sourceElement.dataset.hear, sourceElement.getAttribute("hx-get")];
+    const [now, last] = [performance.now(), asked.get(part) ?? -SURE];
+    if (stream?.flows && hears && sourceEvent.type === "every" && now - last < SURE) return true;
+    asked.set(part, now);
     return false;
   }
 
@@ -188,7 +188,7 @@
     const { confirmText = "", confirmButton, confirmTone } = source.dataset;
     const yes = one("[value=yes]", dialog);
     one("h2", dialog).textContent = ctx.confirm;
-    one("p", dialog).textContent = confirmText;
+    one("p", dialog).textContent = confirmText.replace("{n}", () => one("[data-picked-number]").textContent);
     yes.textContent = confirmButton ?? yes.dataset.label;
     yes.className = `button ${confirmTone === "danger" ? "danger" : "primary"}`;
     dialog.returnValue = "";
@@ -226,6 +226,11 @@
     popover.style.left = `${Math.max(edge, left) + window.scrollX}px`;
     popover.style.top = `${top + window.scrollY}px`;
   }
+
+  /* htmx hands attributes of what it replaces on to what has the same id; our policy lets no style be handed on. */
+  on("htmx:before:swap", ({ detail: { ctx } }) => {
+    ctx.target?.querySelectorAll?.("[popover][style]").forEach((popover) => popover.removeAttribute("style"));
+  });
 
   /* ── Clicks that mean something to the portal ──────────────────────────────────────────── */
   on("click", (event) => {
@@ -277,6 +282,67 @@
   on("htmx:after:settle", reachTables);
   window.addEventListener("resize", reachTables);
   reachTables();
+
+  /* ── Lists: a way back leads to one as it was left; ticked rows are counted, and stay ticked ── */
+  const [left, ticked] = [new Map(), new WeakMap()];
+  const boxes = () => [...document.querySelectorAll("[data-pick]")];
+
+  on("htmx:config:request", ({ detail: { ctx } }) => {
+    const { request, sourceElement } = ctx;
+    const aside = request.method === "GET" && !one("[data-list-at]")?.contains(sourceElement);
+    if (aside && sourceElement.matches("a") && left.has(request.action)) request.action = left.get(request.action);
+  });
+
+  function countTicks() {
+    const list = one("[data-list-at]");
+    if (list) left.set(list.dataset.listAt, `${list.dataset.listAt}?${list.dataset.listQuery}`);
+    const form = one("[data-picks]");
+    if (!form) return;
+    const values = ticked.get(form) ?? new Set();
+    ticked.set(form, values);
+    const [all, here] = [form.elements.every.value === "1", boxes()];
+    for (const box of here) {
+      box.checked = all || values.has(box.value);
+      box.closest("tr").ariaSelected = box.checked;
+    }
+    const [whole, number] = [one("[data-pick-all]"), all ? Number(form.dataset.picks) : values.size];
+    const full = here.length > 0 && here.every((box) => box.checked);
+    if (whole) Object.assign(whole, { checked: full, indeterminate: !full && number > 0 });
+    one("[data-picked-number]", form).textContent = number.toLocaleString(document.documentElement.lang);
+    one("[data-pick-every]", form).hidden = all || !full || Number(form.dataset.picks) <= here.length;
+    form.hidden = number === 0;
+  }
+
+  function tick(form, chosen, checked) {
+    form.elements.every.value = "";
+    const values = ticked.get(form);
+    for (const { value } of chosen) values[checked ? "add" : "delete"](value);
+    countTicks();
+  }
+
+  on("change", ({ target }) => {
+    const form = one("[data-picks]");
+    if (!form || !target.matches("[data-pick], [data-pick-all]")) return;
+    if (form.elements.every.value) ticked.set(form, new Set(boxes().map(({ value }) => value)));
+    tick(form, target.matches("[data-pick]") ? [target] : boxes(), target.checked);
+  });
+
+  on("click", ({ target }) => {
+    const button = target.closest("[data-pick-every], [data-pick-none]");
+    if (!button) return;
+    const { form } = button;
+    if ("pickNone" in button.dataset) {
+      ticked.set(form, new Set());
+      tick(form, [], false);
+      one("[data-pick-all]")?.focus();
+    } else {
+      form.elements.every.value = "1";
+      countTicks();
+      one("[data-pick-none]", form).focus();
+    }
+  });
+
+  on("htmx:after:settle", countTicks);
 
   /* ── The theme: kept by the server, put on here at once ────────────────────────────────── */
   const THEMES = {

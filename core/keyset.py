@@ -1,0 +1,82 @@
+"""Pages of long lists by keyset: each begins after the last row of the one before, whatever came in meanwhile."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+_READ: dict[type, Any] = {
+    str: str,
+    int: int,
+    Decimal: Decimal,
+    datetime: datetime.fromisoformat,
+    date: date.fromisoformat,
+}
+_LONGEST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a list is sorted by: expressions that are never NULL, the last of them telling every row apart."""
+
+    by: Sequence[sa.ColumnElement[Any]]
+    descending: bool = False
+
+
+def page(
+    session: Session, query: sa.Select[Any], order: Order, after: str, size: int
+) -> tuple[list[Any], str]:
+    """Rows of the query's first column, and after what the next page begins; nothing after the last one.
+
+    An `after` that nobody was given begins anew.
+    """
+    columns = list(order.by)
+    if (last := _read(after, columns)) is not None:
+        here, there = sa.tuple_(*columns), sa.tuple_(*last)
+        query = query.where(here < there if order.descending else here > there)
+    ordered = [each.desc() if order.descending else each for each in columns]
+    rows = session.execute(query.add_columns(*columns).order_by(*ordered).limit(size + 1)).all()
+    shown = rows[:size]
+    following = _written(shown[-1][-len(columns) :]) if len(rows) > size else ""
+    return [row[0] for row in shown], following
+
+
+def _written(values: Sequence[Any]) -> str:
+    texts = [each.isoformat() if isinstance(each, date) else str(each) for each in values]
+    return base64.urlsafe_b64encode(json.dumps(texts).encode()).decode().rstrip("=")
+
+
+def _read(after: str, columns: Sequence[sa.ColumnElement[Any]]) -> list[Any] | None:
+    """The values of the last row, each of its column's type."""
+    if not after or len(after) > _LONGEST:
+        return None
+    try:
+        padded = after + "=" * (-len(after) % 4)
+        texts = json.loads(base64.urlsafe_b64decode(padded))
+        return [
+            sa.literal(_fitting(_READ[column.type.python_type](text)), column.type)
+            for text, column in zip(texts, columns, strict=True)
+        ]
+    except (ValueError, TypeError, ArithmeticError):
+        return None
+
+
+def _fitting(value: Any) -> Any:
+    """Raises ValueError for what the database would not take."""
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError(value)
+    if isinstance(value, int) and not -(2**31) <= value < 2**63:
+        raise ValueError(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError(value)
+    if isinstance(value, Decimal) and not (value.is_finite() and abs(value) < Decimal(10) ** 30):
+        raise ValueError(value)
+    return value
