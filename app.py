@@ -26,6 +26,7 @@ import insights.views
 import integration.appearance_views
 import integration.health
 import integration.health_views
+import integration.kept_views
 import integration.own_cards
 import integration.standing_views
 import integration.value_field_views
@@ -33,12 +34,14 @@ import integration.views
 import mailings.planning.readiness
 import mailings.sending.launching
 import mailings.sending.restored
+import mailings.web.drafts.list_views
 import mailings.web.drafts.steering_views
 import mailings.web.drafts.suggesting
 import mailings.web.drafts.views
 import mailings.web.letters.offer_views
 import mailings.web.letters.picture_views
 import mailings.web.letters.views
+import mailings.web.people.views
 import mailings.web.public.picture_views
 import mailings.web.public.receipt_views
 import mailings.web.public.tracking_views
@@ -51,9 +54,11 @@ import mailings.web.settings.views
 import segments.builder_views
 import segments.gallery_views
 import segments.list_views
+import segments.member_views
 import segments.reading_views
 import segments.rfm_views
 import segments.rights_views
+import segments.segment_list_views
 import segments.segment_views
 import segments.settings_views
 import segments.standing
@@ -89,17 +94,21 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         integration.standing_views.blueprint,
         integration.value_field_views.blueprint,
         integration.appearance_views.blueprint,
+        integration.kept_views.blueprint,
         segments.views.blueprint,
         segments.start_views.blueprint,
         segments.settings_views.blueprint,
         segments.reading_views.blueprint,
         segments.writing_views.blueprint,
+        segments.segment_list_views.blueprint,
         segments.segment_views.blueprint,
+        segments.member_views.blueprint,
         segments.builder_views.blueprint,
         segments.gallery_views.blueprint,
         segments.list_views.blueprint,
         segments.rfm_views.blueprint,
         segments.rights_views.blueprint,
+        mailings.web.drafts.list_views.blueprint,
         mailings.web.drafts.views.blueprint,
         mailings.web.drafts.steering_views.blueprint,
         mailings.web.settings.views.blueprint,
@@ -114,6 +123,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         mailings.web.public.unsubscribe_views.blueprint,
         mailings.web.public.receipt_views.blueprint,
         mailings.web.results.views.blueprint,
+        mailings.web.people.views.blueprint,
         insights.entry_views.blueprint,
         insights.glossary_views.blueprint,
         insights.views.blueprint,

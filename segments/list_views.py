@@ -123,10 +123,10 @@ def freeze(segment_id: int) -> tuple[str, int]:
 
 
 def _by_hand(work: Any, segment_id: int, said: str) -> str:
-    kind, _colon, number = request.form.get("card", "").partition(":")
-    if kind not in list(Kind) or not (number.isascii() and number.isdigit()):
+    card = lists.card(request.form.get("card", ""))
+    if card is None:
         flask.abort(400)
-    portal_id, card = g.viewer.portal_id, (Kind(kind), int(number))
+    portal_id = g.viewer.portal_id
     try:
         with transaction(current().sessions) as session:
             work(session, portal_id, segment_id, [card], g.viewer.user_id)

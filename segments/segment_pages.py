@@ -16,24 +16,16 @@ from segments.conditions.definitions import InvalidCondition
 from segments.members import lists, people, saving, sizes
 from segments.members.lists import Change
 from segments.rules.tree import Definition, Group, Kind, Node
-from segments.rules.trend import Trend, trend
+from segments.rules.trend import trend
 from segments.saved import How, Segment, SegmentVersion
 
-SPARK_DAYS, TREND_DAYS = 30, 365
+TREND_DAYS = 365
 SAMPLE = 10
 VERSIONS_TOLD = 20
 MOVES = 30
 
 
 Told = Callable[[Node, Kind], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A segment of the list."""
-
-    segment: Segment
-    spark: Trend | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +45,6 @@ class Judged:
     inside: bool
     said: Said | None = None
     entered: str | None = None
-
-
-def lines(session: Session, portal_id: int, typed: str = "") -> list[Line]:
-    """The portal's segments whose names hold what was typed."""
-    words = typed.casefold().split()
-    found = [
-        each
-        for each in saving.listed(session, portal_id)
-        if all(word in each.name.casefold() for word in words)
-    ]
-    sized = sizes.in_time(session, portal_id, [each.id for each in found], SPARK_DAYS)
-    return [Line(each, trend(sized.get(each.id, []))) for each in found]
 
 
 def page(session: Session, scope: Scope, segment: Segment) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The edge of saved segments: the list, one segment's page, who is in it and why, its versions, its file."""
+"""The edge of a saved segment: its page, who is in it and why, its versions, its file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,14 @@ from core.database import transaction
 from core.runtime import current
 from core.web.words import gettext as _
 from integration.rights import may_write
-from segments import jobs, segment_pages
+from segments import jobs, segment_list_views, segment_pages
 from segments.conditions.catalog import scope_of
 from segments.conditions.definitions import InvalidCondition
-from segments.members import exporting, importing, list_words, saving, segment_words, sizes
+from segments.members import exporting, importing, list_words, roster, saving, segment_words, sizes
 from segments.members.saving import InUse, NoSuchSegment, Overtaken
 from segments.saved import How, Segment
 
 blueprint = Blueprint("saved_segments", __name__, template_folder="templates")
-
-
-@blueprint.get("/segments")
-@may_write
-def listed() -> str:
-    """The portal's segments."""
-    return _list()
 
 
 @blueprint.get("/segments/<int:segment_id>")
@@ -93,15 +86,16 @@ def overlap(segment_id: int) -> str:
 @blueprint.get("/segments/<int:segment_id>/export")
 @may_write
 def export(segment_id: int) -> Response:
-    """The members as a file."""
+    """The members as a file: all, or those the address of their list finds."""
     portal_id, sessions = g.viewer.portal_id, current().sessions
     headers = [_("Kind"), _("Number"), _("Name"), _("E-mail"), _("Phone"), _("Messenger")]
+    members = roster.found(portal_id, segment_id, roster.LISTING.asked(request.args))
     with sessions() as session:
         _find(session, segment_id)
 
     def portions() -> Any:
         with sessions() as session:
-            yield from exporting.lines(session, portal_id, segment_id, headers)
+            yield from exporting.lines(session, portal_id, members, headers)
 
     return Response(portions(), content_type="text/csv; charset=utf-8")
 
@@ -148,7 +142,7 @@ def archive(segment_id: int) -> tuple[str, int]:
         flask.abort(404)
     except InUse as error:
         return page(segment_id, said="in_use", names=error.names), 422
-    return _list(said="archived"), 200
+    return segment_list_views.page(said="archived"), 200
 
 
 def page(segment_id: int, **more: Any) -> str:
@@ -161,15 +155,6 @@ def page(segment_id: int, **more: Any) -> str:
         if found.how == How.STATIC:
             facts["last_import"] = importing.last_import(session, portal_id, segment_id)
         return render_template("segments/segment.html", **facts, **more)
-
-
-def _list(said: str = "") -> str:
-    typed = request.args.get("search", "")
-    with current().sessions() as session:
-        lines = segment_pages.lines(session, g.viewer.portal_id, typed)
-        return render_template(
-            "segments/list.html", lines=lines, typed=typed, said=said, words=segment_words
-        )
 
 
 def _people(found: Segment, judged: list[segment_pages.Judged], **more: Any) -> str:

@@ -6,7 +6,7 @@ a suppression but a person by name, and nobody lifts a complaint or an erasure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from mailings import touching
 from mailings.consent.hashing import address_hash
 from mailings.permissions import Suppression
 from mailings.rules.consents import STRONGEST_LAST, Reason
+
+_AT_ONCE = 1_000
 
 
 class NeverLifted(Exception):
@@ -38,19 +40,58 @@ def suppress(  # noqa: PLR0913 - so much is kept of it
 ) -> None:
     """Don't write to this normalised address any more, or `until` a moment."""
     for_good = not Reason(reason).liftable
-    _put(
-        session,
-        portal_id=portal_id,
-        channel=channel,
-        address_hash=address_hash(portal_id, address),
-        address=None if reason == Reason.ERASED else address,
-        reason=Reason(reason).value,
-        source=source,
-        mailing_id=mailing_id,
-        until=None if for_good else until,
-        actor=actor,
-    )
+    row = {
+        "portal_id": portal_id,
+        "channel": channel,
+        "address_hash": address_hash(portal_id, address),
+        "address": None if reason == Reason.ERASED else address,
+        "reason": Reason(reason).value,
+        "source": source,
+        "mailing_id": mailing_id,
+        "until": None if for_good else until,
+        "actor": actor,
+    }
+    _put(session, [row])
     touching.note_addresses(session, portal_id, [address])
+
+
+def stop(
+    session: Session,
+    portal_id: int,
+    channel: str,
+    addresses: Collection[str],
+    *,
+    source: str,
+    actor: str,
+) -> None:
+    """Have nobody write to these normalised addresses any more: somebody by name says so."""
+    rows = [
+        {
+            "portal_id": portal_id,
+            "channel": channel,
+            "address_hash": address_hash(portal_id, address),
+            "address": address,
+            "reason": Reason.MANUAL.value,
+            "source": source,
+            "actor": actor,
+        }
+        for address in sorted(set(addresses))
+    ]
+    for start in range(0, len(rows), _AT_ONCE):
+        _put(session, rows[start : start + _AT_ONCE])
+    touching.note_addresses(session, portal_id, addresses)
+
+
+def stopped(session: Session, portal_id: int, channel: str, addresses: Collection[str]) -> set[str]:
+    """Those of the normalised addresses nobody writes to now."""
+    by_hash = {address_hash(portal_id, address): address for address in addresses}
+    query = sa.select(Suppression.address_hash).where(
+        Suppression.portal_id == portal_id,
+        Suppression.channel == channel,
+        Suppression.address_hash == sa.any_(sa.cast(list(by_hash), sa.ARRAY(sa.LargeBinary))),
+        in_force(Suppression),
+    )
+    return {by_hash[bytes(found)] for found in session.scalars(query)}
 
 
 def lift(session: Session, portal_id: int, channel: str, address: str, *, actor: str) -> bool:
@@ -115,8 +156,8 @@ def strength(reason: sa.ColumnElement[Any] | Any) -> sa.ColumnElement[int]:
     return sa.case(dict(ranks), value=reason, else_=-1)
 
 
-def _put(session: Session, **values: Any) -> None:
-    put = insert(Suppression).values(**values)
+def _put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    put = insert(Suppression).values(rows)
     new, old = put.excluded, Suppression
     over = sa.and_(old.until.is_not(None), old.until <= sa.func.now())
     wins = sa.or_(over, strength(new.reason) >= strength(old.reason))

@@ -127,14 +127,6 @@ def find(session: Session, portal_id: int, offer_id: int) -> OfferRow:
     return row
 
 
-def listed(session: Session, portal_id: int) -> list[OfferRow]:
-    """The portal's offers, the newest change first."""
-    query = sa.select(OfferRow).where(
-        OfferRow.portal_id == portal_id, OfferRow.archived_at.is_(None)
-    )
-    return list(session.scalars(query.order_by(OfferRow.changed_at.desc(), OfferRow.id.desc())))
-
-
 def missing(row: OfferRow) -> tuple[str, ...]:
     """What must still be filled in before it may be sent out."""
     return offers.missing(OfferKind(row.kind), Offer.read(row.content))

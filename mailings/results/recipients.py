@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from integration.mirror import Company, Contact, Lead
+from core import keyset
+from integration.models import Timestamp
 from mailings.models import Attribution, Delivery, DeliveryEvent, Mailing
 from mailings.rules.events import EventKind
 from mailings.rules.states import DeliveryState
 from segments import audience
 from segments.audience import Member
+from segments.members import people
 from segments.rules.tree import Kind
 
 PAGE = 50
 EXPORTED_AT_ONCE = 2000
-_CARDS: dict[Kind, Any] = {Kind.CONTACT: Contact, Kind.COMPANY: Company, Kind.LEAD: Lead}
+_LONG_AGO = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), Timestamp)
 
 
 class Did(StrEnum):
@@ -63,14 +66,42 @@ GROUPS: dict[str, tuple[DeliveryState, ...]] = {
 """Names that stand for several states."""
 
 
+BY_PLACE = keyset.Order((Delivery.id.expression,))
+"""In the order they were written down."""
+
+
+def ordered(name: str, *, descending: bool) -> keyset.Order:
+    """By a moment of their messages; those without one come as if it were long ago."""
+    columns = {
+        "sent": Delivery.sent_at,
+        "opened": Delivery.human_opened_at,
+        "clicked": Delivery.human_clicked_at,
+    }
+    if name not in columns:
+        return BY_PLACE
+    return keyset.Order(
+        (sa.func.coalesce(columns[name], _LONG_AGO), Delivery.id.expression), descending
+    )
+
+
 def page(
-    session: Session, mailing: Mailing, wanted: Wanted, after: int = 0, limit: int = PAGE
-) -> tuple[list[Recipient], int | None]:
-    """Recipients in the order they were written down, and after which one the next page begins."""
-    query = _query(mailing, wanted).where(Delivery.id > after).order_by(Delivery.id)
-    found = list(session.scalars(query.limit(limit + 1)))
-    shown = found[:limit]
-    return _named(session, mailing.portal_id, shown), shown[-1].id if len(found) > limit else None
+    session: Session,
+    mailing: Mailing,
+    wanted: Wanted,
+    after: str = "",
+    limit: int = PAGE,
+    order: keyset.Order = BY_PLACE,
+) -> tuple[list[Recipient], str]:
+    """Recipients, and after what the next page begins."""
+    shown, following = keyset.page(session, _query(mailing, wanted), order, after, limit)
+    return _named(session, mailing.portal_id, shown), following
+
+
+def cards(session: Session, mailing: Mailing, wanted: Wanted, limit: int) -> list[tuple[Kind, int]]:
+    """The clients of so many of them."""
+    columns = Delivery.kind, Delivery.client_id
+    query = _query(mailing, wanted).with_only_columns(*columns).order_by(Delivery.id).limit(limit)
+    return [(Kind(kind), card_id) for kind, card_id in session.execute(query)]
 
 
 def number(session: Session, mailing: Mailing, wanted: Wanted) -> int:
@@ -81,11 +112,13 @@ def number(session: Session, mailing: Mailing, wanted: Wanted) -> int:
 
 def every(session: Session, mailing: Mailing, wanted: Wanted) -> Iterator[list[Recipient]]:
     """All of them in portions."""
-    after: int | None = 0
-    while after is not None:
+    after = ""
+    while True:
         found, after = page(session, mailing, wanted, after, EXPORTED_AT_ONCE)
         session.expunge_all()
         yield found
+        if not after:
+            return
 
 
 def find(session: Session, mailing: Mailing, delivery_id: int) -> Recipient | None:
@@ -167,25 +200,8 @@ def _did(mailing: Mailing, did: Did) -> sa.ColumnElement[bool]:
 
 def _typed(portal_id: int, typed: str) -> sa.ColumnElement[bool]:
     """By a part of the name or address, or by the card's number."""
-    words = [_escaped(word) for word in typed.split()]
-    fits: list[sa.ColumnElement[bool]] = [
-        Delivery.address.ilike(f"%{_escaped(typed)}%", escape="\\")
-    ]
-    bare = typed.lstrip("#№")
-    if bare.isascii() and bare.isdigit() and len(bare) < len(str(2**63)):
-        fits.append(Delivery.client_id == int(bare))
-    for kind, table in _CARDS.items():
-        name = audience.name_of(kind, table)
-        ids = sa.select(table.bitrix_id).where(
-            table.portal_id == portal_id,
-            *(name.ilike(f"%{word}%", escape="\\") for word in words),
-        )
-        fits.append(sa.and_(Delivery.kind == kind.value, Delivery.client_id.in_(ids)))
-    return sa.or_(*fits)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    address = Delivery.address.icontains(typed, autoescape=True)
+    return sa.or_(address, *people.called(portal_id, Delivery.kind, Delivery.client_id, typed))
 
 
 def _named(session: Session, portal_id: int, rows: list[Delivery]) -> list[Recipient]:

@@ -16,7 +16,11 @@ FOUND = 8
 
 
 def found(
-    session: Session, portal_id: int, typed: str = "", without: Collection[int] = ()
+    session: Session,
+    portal_id: int,
+    typed: str = "",
+    without: Collection[int] = (),
+    limit: int = FOUND,
 ) -> list[Segment]:
     """The lists changed last, of those whose names hold every word that was typed; but these."""
     query = (
@@ -29,7 +33,7 @@ def found(
             *(Segment.name.icontains(word, autoescape=True) for word in typed.split()[:5]),
         )
         .order_by(Segment.changed_at.desc(), Segment.id.desc())
-        .limit(FOUND)
+        .limit(limit)
     )
     return list(session.scalars(query))
 

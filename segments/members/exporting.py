@@ -13,7 +13,7 @@ from core.database import any_of
 from integration.mirror import Address, AddressKind
 from segments import audience
 from segments.audience import Member
-from segments.members import membership, sheets
+from segments.members import sheets
 from segments.rules.tree import Kind
 
 BATCH = 5000
@@ -21,20 +21,29 @@ ADDRESSED = (AddressKind.EMAIL, AddressKind.PHONE, AddressKind.MESSENGER)
 
 
 def lines(
-    session: Session, portal_id: int, segment_id: int, headers: Sequence[str]
+    session: Session, portal_id: int, members: sa.Select[str, int], headers: Sequence[str]
 ) -> Iterator[bytes]:
-    """The file in portions: a BOM, the headers, a line for each stored member."""
+    """The file in portions: a BOM, the headers, a line for each of the rows (kind, member_id)."""
     yield b"\xef\xbb\xbf" + _line(headers)
-    query = membership.living(portal_id, segment_id).execution_options(yield_per=BATCH)
+    query = members.execution_options(yield_per=BATCH)
     for batch in session.execute(query).partitions(BATCH):
         cards = [(Kind(kind), number) for kind, number in batch]
         yield from _batch(session, portal_id, cards)
 
 
+def of_cards(
+    session: Session, portal_id: int, cards: Sequence[tuple[Kind, int]], headers: Sequence[str]
+) -> Iterator[bytes]:
+    """The same file of these cards."""
+    yield b"\xef\xbb\xbf" + _line(headers)
+    for start in range(0, len(cards), BATCH):
+        yield from _batch(session, portal_id, list(cards[start : start + BATCH]))
+
+
 def _batch(session: Session, portal_id: int, cards: list[tuple[Kind, int]]) -> Iterator[bytes]:
-    addresses = _addresses(session, portal_id, cards)
+    known_of = addresses(session, portal_id, cards)
     for member in audience.named(session, portal_id, cards):
-        known = addresses.get((member.kind.value, member.id), {})
+        known = known_of.get((member.kind.value, member.id), {})
         yield _line([*_card(member), *(", ".join(known.get(kind, ())) for kind in ADDRESSED)])
 
 
@@ -42,9 +51,10 @@ def _card(member: Member) -> list[str]:
     return [member.kind.value, str(member.id), member.name]
 
 
-def _addresses(
+def addresses(
     session: Session, portal_id: int, cards: list[tuple[Kind, int]]
 ) -> dict[tuple[str, int], dict[str, list[str]]]:
+    """E-mails, phones and messengers of cards, by kind of address."""
     found: dict[tuple[str, int], dict[str, list[str]]] = {}
     for kind in {kind for kind, _ in cards}:
         ids = [number for each, number in cards if each is kind]

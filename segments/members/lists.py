@@ -21,6 +21,7 @@ from segments.rules.tree import Kind
 from segments.saved import How, Segment, SegmentStay, Why
 
 AT_ONCE = 10_000
+_DIGITS = 18
 Card = tuple[Kind, int]
 
 
@@ -52,6 +53,13 @@ class Change:
     member_id: int
     entered: bool
     why: str
+
+
+def card(written: str) -> Card | None:
+    """A card as pages name it, contact:7."""
+    kind, _, number = written.partition(":")
+    fits = kind in list(Kind) and number.isascii() and number.isdigit() and len(number) <= _DIGITS
+    return (Kind(kind), int(number)) if fits else None
 
 
 def put_in(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -33,6 +34,23 @@ def find(
             ids += _by_name(session, portal_id, kind, words)
             found += [(kind, number) for number in dict.fromkeys(ids)][:SHOWN]
     return audience.named(session, portal_id, found[: SHOWN * 2])
+
+
+def called(portal_id: int, kind: Any, card_id: Any, typed: str) -> list[sa.ColumnElement[bool]]:
+    """Whether the card of these columns has what was typed in its name or as its number; any of them will do."""
+    fits: list[sa.ColumnElement[bool]] = []
+    bare = typed.lstrip("#№")
+    if bare.isascii() and bare.isdigit() and len(bare) < len(str(2**63)):
+        fits.append(card_id == int(bare))
+    words = [_escaped(word) for word in typed.split()]
+    for each, table in TABLES.items():
+        name = audience.name_of(each, table)
+        ids = sa.select(table.bitrix_id).where(
+            table.portal_id == portal_id,
+            *(name.ilike(f"%{word}%", escape="\\") for word in words),
+        )
+        fits.append(sa.and_(kind == each.value, card_id.in_(ids)))
+    return fits
 
 
 def names(session: Session, portal_id: int, kind: Kind, ids: Iterable[str]) -> dict[str, str]:

@@ -127,6 +127,18 @@ def archive(session: Session, portal_id: int, segment_id: int, user_id: int | No
     segment.archived_at, segment.changed_by = utcnow(), user_id
 
 
+def bring_back(session: Session, portal_id: int, segment_id: int, user_id: int | None) -> None:
+    """Have a segment that was put away among the others again. Raises NoSuchSegment, InvalidCondition."""
+    one_at_a_time(session, _LOCK, portal_id)
+    segment = session.get(Segment, (portal_id, segment_id), populate_existing=True)
+    if segment is None or segment.archived_at is None:
+        raise NoSuchSegment
+    if segment.how == How.DYNAMIC and segment.definition is not None:
+        checked(session, portal_id, segment.definition, segment_id)
+        segment.stale_at = utcnow()
+    segment.archived_at, segment.changed_by, segment.changed_at = None, user_id, utcnow()
+
+
 def find(session: Session, portal_id: int, segment_id: int) -> Segment:
     """The segment. Raises NoSuchSegment."""
     found = session.get(Segment, (portal_id, segment_id))

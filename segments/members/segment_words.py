@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.web.words import gettext as _
+from segments.members.listing import Left
 from segments.rules.tree import Kind
 from segments.saved import How, Why
 
@@ -25,6 +26,18 @@ def how_meanings() -> dict[str, str]:
         How.SNAPSHOT.value: _("Who fitted at one moment. It never changes."),
         How.STATIC.value: _("Who was put in by hand or from a file."),
     }
+
+
+def left(segment: Left) -> str:
+    """Why nothing was done to a segment."""
+    if segment.why == "in_use":
+        return _("other segments stand on it: %(names)s", names=", ".join(segment.names))
+    return _("its conditions name what isn't there any more")
+
+
+def shelves() -> list[tuple[str, str]]:
+    """The parts of the list, as a choice."""
+    return [("", _("in use")), ("problem", _("needs attention")), ("archived", _("put away"))]
 
 
 def whys() -> dict[str, str]:

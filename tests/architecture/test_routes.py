@@ -32,7 +32,7 @@ PUBLIC = {
 SIGNED_IN = (Rule.VIEWER, Rule.RIGHT, Rule.ADMIN)
 STARTING = {"launch", "start", "pause", "resume", "cancel"}
 VALUES = {
-    "code": "crm_contact_detail_tab", "filename": "app.js", "segment_id": "1", "mailing_id": "1", "offer_id": "1", "trial": "0a1b", "server_id": "1", "delivery_id": "1", "key": "all_clients",
+    "code": "crm_contact_detail_tab", "filename": "app.js", "segment_id": "1", "mailing_id": "1", "offer_id": "1", "trial": "0a1b", "server_id": "1", "delivery_id": "1", "key": "all_clients", "list_key": "segments",
 }  # fmt: skip
 
 

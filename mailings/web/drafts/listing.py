@@ -1,4 +1,4 @@
-"""What the list of mailings shows, and how a started mailing stands: names, numbers, how it was set up."""
+"""What the list shows of a mailing, and how a started mailing stands: names, numbers, how it was set up."""
 
 from __future__ import annotations
 
@@ -12,24 +12,13 @@ from sqlalchemy.orm import Session
 from core.web.words import gettext as _
 from integration.mirror import PortalUser
 from mailings.models import Delivery, Mailing
-from mailings.rules.states import ChannelKey, DeliveryState, MailingState
+from mailings.rules.states import ChannelKey, DeliveryState
 from mailings.sending import restored, servers
 from mailings.web.drafts import pages as mailing_pages
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import steering as steering_words
 from segments.ready import presets
 from segments.saved import Segment
-
-PAGE = 25
-SHELVES: dict[str, tuple[MailingState, ...]] = {
-    "draft": (MailingState.DRAFT,),
-    "scheduled": (MailingState.SCHEDULED,),
-    "running": (MailingState.PLANNING, MailingState.RUNNING),
-    "paused": (MailingState.PAUSED,),
-    "finished": (MailingState.FINISHED,),
-    "cancelled": (MailingState.CANCELLED,),
-}
-"""Which states each part of the list holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +43,19 @@ class Progress:
         return max(self.size - self.open, 0)
 
 
-def lines(
-    session: Session, portal_id: int, shelf: str = "", before: int | None = None
-) -> tuple[list[Line], int | None]:
-    """A page of mailings, the newest first, and where the next one begins."""
-    query = sa.select(Mailing).where(Mailing.portal_id == portal_id)
-    if shelf in SHELVES:
-        query = query.where(Mailing.state.in_(SHELVES[shelf]))
-    if before is not None:
-        query = query.where(Mailing.id < before)
-    found = session.scalars(query.order_by(Mailing.id.desc()).limit(PAGE + 1)).all()
-    shown = found[:PAGE]
-    return _lines(session, portal_id, shown), shown[-1].id if len(found) > PAGE else None
+def lines(session: Session, portal_id: int, found: Iterable[Mailing]) -> list[Line]:
+    """Mailings as the list shows them."""
+    mailings = list(found)
+    segments = _names(session, Segment, portal_id, {each.segment_id for each in mailings})
+    authors = _names(session, PortalUser, portal_id, {each.author_id for each in mailings})
+    return [
+        Line(each, _audience(each, segments), authors.get(each.author_id or 0)) for each in mailings
+    ]
 
 
 def line(session: Session, mailing: Mailing) -> Line:
     """One mailing as the list shows it."""
-    return _lines(session, mailing.portal_id, [mailing])[0]
-
-
-def numbers(session: Session, portal_id: int) -> dict[str, int]:
-    """How many mailings each part of the list holds; `all` of them."""
-    query = sa.select(Mailing.state, sa.func.count()).where(Mailing.portal_id == portal_id)
-    states = dict(session.execute(query.group_by(Mailing.state)).all())
-    shelves = {key: sum(states.get(each, 0) for each in held) for key, held in SHELVES.items()}
-    return {"all": sum(states.values()), **shelves}
+    return lines(session, mailing.portal_id, [mailing])[0]
 
 
 def standing(session: Session, mailing: Mailing) -> dict[str, Any]:
@@ -135,15 +112,6 @@ def _setup(session: Session, mailing: Mailing, offset: int) -> list[tuple[str, s
         (_("When"), words.when(plan, mailing_pages.mode_of(mailing), mailing.start_at, offset)),
         (_("Author"), shown.author),
         (_("Started"), words.local(mailing.started_at, offset) if mailing.started_at else None),
-    ]
-
-
-def _lines(session: Session, portal_id: int, found: Iterable[Mailing]) -> list[Line]:
-    mailings = list(found)
-    segments = _names(session, Segment, portal_id, {each.segment_id for each in mailings})
-    authors = _names(session, PortalUser, portal_id, {each.author_id for each in mailings})
-    return [
-        Line(each, _audience(each, segments), authors.get(each.author_id or 0)) for each in mailings
     ]
 
 

@@ -15,6 +15,7 @@ from mailings.models import Mailing
 from mailings.rules.states import MailingState
 from mailings.web.drafts import listing as mailing_listing
 from mailings.web.drafts.listing import Line, Progress
+from mailings.web.drafts.shelves import SHELVES
 from mailings.web.words import mailing as mailing_words
 from segments.suggestions import Rank, Suggestion
 
@@ -34,7 +35,7 @@ class Running:
 
 def running(session: Session, portal_id: int) -> tuple[list[Running], int]:
     """The mailings going out now, the newest first, and how many there are in all."""
-    states = [state.value for state in mailing_listing.SHELVES["running"]]
+    states = [state.value for state in SHELVES["running"]]
     going = (Mailing.portal_id == portal_id, Mailing.state.in_(states))
     found = session.scalars(
         sa.select(Mailing).where(*going).order_by(Mailing.id.desc()).limit(SHOWN)

@@ -1,4 +1,4 @@
-"""The edge of mailings: the list, a draft with everything around it, the page of one that was started."""
+"""The edge of a mailing: a draft with everything around it, the page of one that was started."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from integration.rights import may_write
 from mailings.models import Mailing
 from mailings.planning import audiences, drafts
 from mailings.planning.drafts import BadDraft, NoSuchMailing, Overtaken
-from mailings.results import report
 from mailings.rules.letters import BadLetter
 from mailings.rules.lifecycle import IllegalTransition
 from mailings.rules.states import MailingState
 from mailings.web.drafts import desk as mailing_desk
 from mailings.web.drafts import forms as mailing_forms
+from mailings.web.drafts import list_views, suggesting
 from mailings.web.drafts import listing as mailing_listing
 from mailings.web.drafts import pages as mailing_pages
-from mailings.web.drafts import suggesting
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import readiness as readiness_words
 from segments.members.saving import NoSuchSegment
@@ -32,23 +31,13 @@ from segments.ready import presets
 blueprint = Blueprint("mailings", __name__, template_folder="../templates")
 
 
-@blueprint.get("/mailings")
-@may_write
-def listed() -> str:
-    """The portal's mailings, the newest first; `state` and `before` are kept in the address."""
-    return _list()
-
-
 @blueprint.get("/mailings/<int:mailing_id>/line")
 @may_write
 def line(mailing_id: int) -> str:
     """One row of the list with its figures."""
     with current().sessions() as session:
         mailing = _find(session, mailing_id)
-        facts = mailing_pages.portal_facts(session, g.viewer.portal_id)
-        figures = report.figures(session, mailing)
-        shown = mailing_listing.line(session, mailing)
-    return _render("list_line", line=shown, figures=figures, **facts)
+        return list_views.line(session, mailing, mailing_listing.line(session, mailing))
 
 
 @blueprint.get("/mailings/running")
@@ -176,7 +165,7 @@ def delete(mailing_id: int) -> tuple[str, int]:
         flask.abort(404)
     except IllegalTransition:
         return page(mailing_id, said="too_late"), 409
-    return _list(said="deleted"), 200
+    return list_views.page(said="deleted"), 200
 
 
 @blueprint.get("/mailings/<int:mailing_id>/side")
@@ -252,20 +241,6 @@ def _asked(offset: int, stored: dict[str, Any]) -> mailing_forms.Asked:
         return mailing_forms.read(request.form, offset, stored)
     except (KeyError, ValueError, BadLetter):
         flask.abort(400)
-
-
-def _list(said: str = "") -> str:
-    portal_id, shelf = g.viewer.portal_id, request.args.get("state", "")
-    before = request.args.get("before", type=int)
-    with current().sessions() as session:
-        lines, last = mailing_listing.lines(session, portal_id, shelf, before)
-        facts = mailing_pages.portal_facts(session, portal_id)
-        counts = mailing_listing.numbers(session, portal_id)
-    more = f"/mailings?state={shelf}&before={last}" if last else None
-    if before is not None:
-        return _render("list_lines", lines=lines, more=more, **facts)
-    tabs = mailing_words.tabs(counts)
-    return _render("list", lines=lines, more=more, counts=counts, tabs=tabs, shown=shelf, said=said, **facts)  # fmt: skip
 
 
 def _find(session: Any, mailing_id: int) -> Mailing:

@@ -12,12 +12,17 @@ from flask import Blueprint, g, render_template, request
 from core.clock import utcnow
 from core.database import transaction
 from core.runtime import current
+from core.web.lists import ListKey, Outcome, Picked
+from core.web.words import gettext as _
+from core.web.words import plural
+from integration import kept
 from integration.rights import may_write
 from mailings.content import offers
 from mailings.content.offers import InUse, NoSuchOffer, Overtaken, Wish
 from mailings.models import Offer as OfferRow
 from mailings.rules import offers as rules
 from mailings.rules.offers import BadOffer, Offer, OfferKind
+from mailings.web.letters import offer_list
 from mailings.web.words import offer as offer_words
 
 blueprint = Blueprint("offers", __name__, template_folder="../templates")
@@ -28,6 +33,18 @@ blueprint = Blueprint("offers", __name__, template_folder="../templates")
 def listed() -> str:
     """The portal's offers."""
     return _list()
+
+
+@blueprint.post("/offers/picked/archive")
+@may_write
+def put_away() -> str:
+    """Put the ticked offers away."""
+    chosen = Picked.read(request.form)
+    with transaction(current().sessions) as session:
+        done, left = offer_list.put_away(session, g.viewer.portal_id, chosen, g.viewer.user_id)
+    told = plural(done, "%(n)s offer is put away", "%(n)s offers are put away")
+    refused = [(name, _("sent by: %(names)s", names=", ".join(names))) for name, names in left]
+    return _list(chosen=chosen, told=(told, Outcome(done, refused)))
 
 
 @blueprint.get("/offers/new")
@@ -119,14 +136,27 @@ def clear_codes(offer_id: int) -> str:
     return _codes(offer_id)
 
 
-def _list(said: str = "") -> str:
-    portal_id = g.viewer.portal_id
+def _list(
+    said: str = "", chosen: Picked | None = None, told: tuple[str, Outcome] | None = None
+) -> str:
+    portal_id, user_id = g.viewer.portal_id, g.viewer.user_id
+    arguments = request.args if chosen is None else chosen.query
     with current().sessions() as session:
-        rows = offers.listed(session, portal_id)
+        own = kept.of(session, (portal_id, user_id, ListKey.OFFERS))
+        asked = offer_list.LISTING.asked(arguments, own)
+        rows, after = offer_list.page(session, portal_id, asked)
         stock = offers.stock(session, portal_id, [row.id for row in rows])
-        left = {row.id: len(offers.missing(row)) for row in rows}
-    read = {row.id: Offer.read(row.content) for row in rows}
-    return _render("offers", rows=rows, read=read, stock=stock, left=left, said=said)
+        number = offer_list.number(session, portal_id, asked)
+        anything = bool(number) or offer_list.anything(session, portal_id)
+    facts = {
+        "rows": rows, "after": after, "asked": asked, "at": "/offers", "stock": stock,
+        "read": {row.id: Offer.read(row.content) for row in rows},
+        "left": {row.id: len(offers.missing(row)) for row in rows},
+    }  # fmt: skip
+    if asked.after:
+        return _render("offer_rows", **facts)
+    facts |= {"number": number, "anything": anything, "most": offer_list.AT_ONCE}
+    return _render("offers", **facts, said=said, told=told)
 
 
 def _page(offer_id: int, typed: Wish | None = None, wrong: Any = None, **more: Any) -> str:

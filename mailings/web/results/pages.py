@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
 from core.web import formats
+from core.web.lists import Asked, Column, Listing, ListKey
+from core.web.words import N_
 from core.web.words import gettext as _
+from integration import kept
 from integration.mirror import PortalUser
 from integration.models import Portal
 from mailings.models import Mailing
@@ -25,7 +27,8 @@ from mailings.rules.rates import share
 from mailings.rules.states import DeliveryState, MailingState
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import result as result_words
-from segments.members import sheets
+from segments.members import choosing, sheets
+from segments.members.lists import AT_ONCE
 
 _DAY = timedelta(days=1)
 _LINES = {"sent": 1, "opened": 3, "clicked": 4, "replied": 5}
@@ -173,16 +176,58 @@ def nexts(session: Session, mailing: Mailing, figures: Figures) -> list[Next]:
     return [each for each in counted if each.number]
 
 
-def wanted(arguments: Any) -> Wanted:
-    """Which recipients an address asks for; what is unknown finds nobody."""
-    read = {name: str(arguments.get(name, "")).strip()[:200] for name in ("state", "reason", "did")}
-    return Wanted(**read, typed=str(arguments.get("search", "")).strip()[:200])
+LISTING = Listing(
+    ListKey.RECIPIENTS,
+    columns=(
+        Column("client", N_("Client")),
+        Column("state", N_("State")),
+        Column("did", N_("Reaction")),
+        Column("sent", N_("Sent"), first="desc"),
+        Column("opened", N_("Opened"), first="desc", shown=False),
+        Column("clicked", N_("Followed a link"), first="desc", shown=False),
+    ),
+    filters=("search", "state", "reason", "did"),
+    sort="place",
+)
+LISTS = 100
+SORTED = 50_000
+"""Recipients of a larger mailing are shown in the order they were written down."""
 
 
-def query(which: Wanted) -> str:
-    """The same in an address."""
-    asked = {"state": which.state, "reason": which.reason, "did": which.did, "search": which.typed}
-    return urlencode({name: value for name, value in asked.items() if value})
+def asked(session: Session, mailing: Mailing, user_id: int, arguments: Any) -> Asked:
+    """What an address asks of the recipients."""
+    listing = LISTING if (mailing.size or 0) <= SORTED else LISTING.unsorted()
+    return listing.asked(
+        arguments, kept.of(session, (mailing.portal_id, user_id, ListKey.RECIPIENTS))
+    )
+
+
+def wanted(which: Asked) -> Wanted:
+    """The same as filters; what is unknown finds nobody."""
+    return Wanted(which["state"], which["reason"], which["did"], which["search"])
+
+
+def listed(session: Session, mailing: Mailing, which: Asked) -> dict[str, Any]:
+    """The facts of the list of recipients, or of its next rows."""
+    name, descending = which.by
+    order = recipients.ordered(name, descending=descending)
+    narrowed = wanted(which)
+    found, after = recipients.page(session, mailing, narrowed, which.after, order=order)
+    at = f"/mailings/{mailing.id}/recipients"
+    facts = {
+        "mailing": mailing, "found": found, "after": after, "asked": which, "at": at,
+        "did_words": did_words,
+    }  # fmt: skip
+    if which.after:
+        return facts
+    parts = report.figures(session, mailing).parts
+    lists = choosing.found(session, mailing.portal_id, limit=LISTS)
+    return facts | {
+        "number": recipients.number(session, mailing, narrowed),
+        "reasons": sorted({part.reason for part in parts if part.reason}),
+        "static_lists": [(str(each.id), each.name) for each in lists],
+        "most": AT_ONCE,
+    }
 
 
 def file(session: Session, mailing: Mailing, which: Wanted) -> Iterator[bytes]:

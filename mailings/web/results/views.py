@@ -51,37 +51,22 @@ def course(mailing_id: int) -> str:
 @may_write
 def listed(mailing_id: int) -> str:
     """Recipients by state, reason, reaction or name; or their next page."""
-    which = result_pages.wanted(request.args)
-    after = request.args.get("after", default=0, type=int)
     with current().sessions() as session:
         mailing = _find(session, mailing_id)
-        found, last = recipients.page(session, mailing, which, max(after, 0))
-        at = f"/mailings/{mailing_id}/recipients"
-        asked = result_pages.query(which)
-        more = f"{at}?{asked}&after={last}" if last else None
-        facts = {
-            "mailing": mailing,
-            "found": found,
-            "more": more,
-            "did_words": result_pages.did_words,
-        }
-        if after:
-            return _render("recipient_rows", **facts)
-        number = recipients.number(session, mailing, which)
-        reasons = sorted(
-            {part.reason for part in report.figures(session, mailing).parts if part.reason}
-        )
-    facts |= {"wanted": which, "number": number, "reasons": reasons}
-    return _render("recipients", **facts, export=f"{at}/export?{asked}")
+        asked = result_pages.asked(session, mailing, g.viewer.user_id, request.args)
+        facts = result_pages.listed(session, mailing, asked)
+    return _render("recipient_rows" if asked.after else "recipients", **facts)
 
 
 @blueprint.get("/mailings/<int:mailing_id>/recipients/export")
 @may_write
 def export(mailing_id: int) -> Response:
     """The same recipients as a file."""
-    which, sessions = result_pages.wanted(request.args), current().sessions
+    sessions = current().sessions
     with sessions() as session:
-        _find(session, mailing_id)
+        mailing = _find(session, mailing_id)
+        asked = result_pages.asked(session, mailing, g.viewer.user_id, request.args)
+        which = result_pages.wanted(asked)
 
     def portions() -> Any:
         with sessions() as session:

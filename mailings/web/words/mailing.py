@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -35,15 +35,15 @@ def states() -> dict[str, str]:
     }
 
 
-def tabs(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+def tabs(counts: Mapping[str, int], address: Callable[[str], str]) -> list[dict[str, Any]]:
     """The parts of the list that hold something, as tabs."""
     labels = {
         "draft": _("Drafts"), "scheduled": _("Scheduled"), "running": _("Going out"),
         "paused": _("Paused"), "finished": _("Finished"), "cancelled": _("Cancelled"),
     }  # fmt: skip
-    everything = {"key": "", "label": _("All"), "href": "/mailings", "count": counts["all"]}
+    everything = {"key": "", "label": _("All"), "href": address(""), "count": counts["all"]}
     return [everything] + [
-        {"key": key, "label": label, "href": f"/mailings?state={key}", "count": counts[key]}
+        {"key": key, "label": label, "href": address(key), "count": counts[key]}
         for key, label in labels.items()
         if counts[key]
     ]

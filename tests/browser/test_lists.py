@@ -1,0 +1,70 @@
+"""A list in the portal's frame: rows ticked by keys and put away, a view kept, the list found again as it was left."""
+
+from __future__ import annotations
+
+import pytest
+from support import axe
+from support.live import live_world
+
+from segments.members import saving
+
+PAGE = ".app-page iframe"
+EVERYBODY = {"version": 1, "clients": {"kinds": ["contact"], "where": {"all": []}}}
+
+
+@pytest.fixture
+def served(settings, portal, redis_url, live_sessions):
+    """An application with segments, nothing read yet."""
+    with live_world(settings, portal, working=False) as world:
+        with world.runtime.sessions.begin() as session:
+            for number in range(55):
+                name = f"Сегмент {number:02}"
+                saving.create(session, world.portal_id, name, EVERYBODY)
+        yield world
+
+
+def test_rows_are_ticked_put_away_and_the_list_is_found_as_it_was_left(browser, served):
+    browser.goto(f"{served.demo.url}/?user=1")
+    browser.click(".side-item >> text=Рубильник")
+    browser.wait("#page", frame=PAGE)
+    browser.eval("void htmx.ajax('GET', '/segments', {target: '#page'})", frame=PAGE)
+    browser.wait("text=55 сегментов", frame=PAGE)
+    browser.fill("[name=search]", "1", frame=PAGE)
+    browser.wait("text=15 сегментов", frame=PAGE)
+    browser.click("text=Сохранить как вид", frame=PAGE)
+    browser.fill("#view-new-name", "Десятки", frame=PAGE)
+    browser.press("Enter", "#view-new-name", frame=PAGE)
+    browser.wait(".list-view[aria-current] >> text=Десятки", frame=PAGE)
+
+    browser.press("Space", "[data-pick] >> nth=0", frame=PAGE)
+    browser.press("Space", "[data-pick] >> nth=1", frame=PAGE)
+    assert browser.text("[data-picked-number]", frame=PAGE) == "2"
+    browser.click("#picked >> text=Убрать в архив", frame=PAGE)
+    browser.wait("text=Выбрано: 2.", frame=PAGE)
+    browser.click("#confirm [value=yes]", frame=PAGE)
+    browser.wait("text=2 сегмента убраны", frame=PAGE)
+    browser.wait("text=13 сегментов", frame=PAGE)
+
+    browser.click("text=Сегмент 13", frame=PAGE)
+    browser.wait("text=Все сегменты", frame=PAGE)
+    browser.click("text=Все сегменты", frame=PAGE)
+    browser.wait("text=13 сегментов", frame=PAGE)
+    assert browser.value("[name=search]", frame=PAGE) == "1"
+
+    browser.click(".list-views > a", frame=PAGE)
+    browser.wait("text=53 сегмента", frame=PAGE)
+    browser.click("[data-pick-all]", frame=PAGE)
+    assert browser.text("[data-picked-number]", frame=PAGE) == "50"
+    browser.click("text=Выбрать всё найденное", frame=PAGE)
+    assert browser.text("[data-picked-number]", frame=PAGE) == "53"
+    assert browser.errors() == [], "axe itself does what the policy forbids"
+    axe.load(browser, frame=PAGE)
+    assert axe.violations(browser, frame=PAGE) == []
+    browser.viewport(375, 800)
+    assert browser.eval("document.documentElement.scrollWidth <= innerWidth", frame=PAGE)
+    assert browser.eval(
+        "[...document.querySelectorAll('.table-box')].every((box) => box.scrollWidth <= box.clientWidth)",
+        frame=PAGE,
+    )
+    browser.click("text=Снять выбор", frame=PAGE)
+    assert not browser.visible("#picked", frame=PAGE)
