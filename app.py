@@ -56,6 +56,7 @@ import segments.gallery_views
 import segments.list_views
 import segments.member_views
 import segments.reading_views
+import segments.report_views
 import segments.rfm_views
 import segments.rights_views
 import segments.segment_list_views
@@ -96,6 +97,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         integration.appearance_views.blueprint,
         integration.kept_views.blueprint,
         segments.views.blueprint,
+        segments.report_views.blueprint,
         segments.start_views.blueprint,
         segments.settings_views.blueprint,
         segments.reading_views.blueprint,

@@ -185,6 +185,22 @@ class BaseDay(OfPortal, Base):
     silent_days: Mapped[int]
 
 
+class BaseMonth(OfPortal, Base):
+    """What clients of a kind bought in a month, in the base currency; as counted with the day's scores.
+
+    `first_*` are of the day of a client's first purchase, `repeat_*` of every later one; positive amounts only.
+    """
+
+    __tablename__ = "base_months"
+
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    first_sales: Mapped[int]
+    first_turnover: Mapped[Decimal] = mapped_column(Money)
+    repeat_sales: Mapped[int]
+    repeat_turnover: Mapped[Decimal] = mapped_column(Money)
+
+
 class FirstRun(OfPortal, Base):
     """How far an administrator was led after the installation: what he has confirmed, and when he was through.
 

@@ -93,6 +93,17 @@ def tick(value: datetime, *, clock: bool) -> str:
     return f"{text}, {time}" if clock else text
 
 
+def month(value: date) -> str:
+    """нояб. 2026 г.: under an axis, and at the head of a row."""
+    text: str = dates.format_skeleton("yMMM", value, locale=get_locale())
+    return text.replace(" ", NBSP)
+
+
+def currency_sign(currency: str) -> str:
+    """₽: at the head of a column of sums."""
+    return _SIGNS.get(currency) or numbers.get_currency_symbol(currency, get_locale())
+
+
 def ago(value: datetime | None) -> str:
     """5 минут назад; pair it with the exact `moment` in a title."""
     if value is None:
@@ -126,6 +137,8 @@ FILTERS: Final = {
     "percent": percent,
     "money": money,
     "money_short": money_short,
+    "month": month,
+    "currency_sign": currency_sign,
     "date": day,
     "datetime": moment,
     "ago": ago,
@@ -144,7 +157,7 @@ def _is_russian() -> bool:
 
 
 def _with_currency(text: str, currency: str) -> str:
-    sign = _SIGNS.get(currency) or numbers.get_currency_symbol(currency, get_locale())
+    sign = currency_sign(currency)
     if _is_russian() or len(sign) > 1:
         return f"{text}{NBSP}{sign}"
     return f"−{sign}{text[1:]}" if text.startswith("−") else f"{sign}{text}"

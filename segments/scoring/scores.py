@@ -28,7 +28,7 @@ from segments.rules import lifecycle, rfm
 from segments.rules.score_choices import How, OfKind, ScoreChoices
 from segments.scoring import outlook, score_facts
 from segments.scoring.scored import ClientScores, ScoreBasis
-from segments.worth import activity, swap
+from segments.worth import activity, months, swap
 from segments.worth.sales import Rule, rule_of
 
 _LOCK = 0x5343
@@ -149,6 +149,7 @@ def compute_all(session: Session, portal_id: int) -> int:
         scored_clients = swap.replace(session, _TABLE, portal_id, selects)
     for kind in kinds:
         outlook.keep(session, rule, kind, day, *learnt[kind])
+        months.keep(session, rule, kind, day)
     return scored_clients
 
 

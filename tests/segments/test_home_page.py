@@ -18,10 +18,10 @@ from integration.rights import Right
 from mailings.models import Mailing
 from segments import pipeline
 from segments.members import saving
-from segments.models import BaseDay
+from segments.models import BaseDay, ClientKind
 from segments.saved import Segment, SegmentSize
 from segments.scoring.scored import GroupOutlook
-from segments.worth import activity
+from segments.worth import activity, months
 from segments.worth.sales import rule_of
 
 EVERYBODY = {"version": 1, "clients": {}}
@@ -110,6 +110,19 @@ def test_sleeping_money_is_the_ltv_of_those_who_fell_silent(read):
     shown = tile(Reader(read).get("/home/figures"), "Спящие деньги")
     assert str(row.silent) in shown
     assert f"больше {row.silent_days} дн" in shown
+
+
+def test_the_report_of_months_shows_what_was_counted_with_the_scores(read):
+    reader = Reader(read)
+    page = reader.get("/home/months")
+    with read.runtime.sessions() as session:
+        today = today_of(session, read)
+        found = months.newest(session, read.portal_id, ClientKind.CONTACT, today)
+    told = [Decimal(each) for each in re.findall(r'data-value="([\d.]+)"', page)]
+    assert told == [x for each in found for x in (each.first_turnover, each.repeat_turnover)]
+    assert sum(told) > 0
+    said = re.search(r"повторные покупки принесли ([\d,]+) %", reader.text("/home/months"))
+    assert Decimal(said[1].replace(",", ".")) == round(months.repeat_share(found) * 100, 1)
 
 
 def test_segments_that_grew_most_in_a_week_come_first(read):

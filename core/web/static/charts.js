@@ -29,7 +29,8 @@
     const text = { color: token("--text-2"), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12 };
     const number = new Intl.NumberFormat(document.documentElement.lang);
     const { labels, lines } = read(figure);
-    const bars = figure.dataset.chart === "bar";
+    const stacked = figure.dataset.chart === "stack";
+    const bars = stacked || figure.dataset.chart === "bar";
     const hairline = { lineStyle: { color: token("--divider-strong") } };
     return {
       animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
@@ -49,7 +50,7 @@
       xAxis: { type: "category", data: labels, boundaryGap: bars, axisLabel: { ...text, hideOverlap: true, margin: 12, alignMinLabel: "left", alignMaxLabel: "right" }, axisLine: hairline, axisTick: { show: false } },
       yAxis: { type: "value", minInterval: 1, axisLabel: { ...text, formatter: (value) => number.format(value) }, splitLine: hairline },
       series: lines.map(({ name, values }) => ({
-        name, data: values, type: bars ? "bar" : "line", barMaxWidth: 28, symbol: "circle", symbolSize: 5, showSymbol: values.length < 40, lineStyle: { width: 2 },
+        name, data: values, type: bars ? "bar" : "line", stack: stacked ? "all" : null, barMaxWidth: 28, symbol: "circle", symbolSize: 5, showSymbol: values.length < 40, lineStyle: { width: 2 },
       })),
     };
   }

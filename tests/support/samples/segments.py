@@ -55,6 +55,7 @@ def rfm_form(visitor, **choices):
 
 SAMPLES = {
     ("GET", "/segments"): Sample(lambda v: v.get("/segments"), shows=True),
+    ("GET", "/home/months"): Sample(lambda v: v.get("/home/months?kind=company")),
     ("GET", "/segments/file"): Sample(lambda v: v.get("/segments/file"), shows=True),
     ("POST", "/segments/picked/archive"): Sample(
         lambda v: (saved(v), v.post("/segments/picked/archive", pick=str(newest(v))))[1], shows=True
