@@ -20,11 +20,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import CodeType
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
 from support import tables
@@ -78,6 +81,28 @@ def scratch() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder)
+
+
+class Compiled(BytecodeCache):
+    """Templates compiled once for all the applications a run makes, not by each of them."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> Iterator[None]:
+    """See Compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": Compiled()})
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -218,9 +243,7 @@ def installation(
 
 
 @pytest.fixture
-def world(
-    installation, portal: DemoPortal, redis_url: str, live_sessions: SessionFactory
-) -> Iterator[object]:
+def world(installation, live_sessions: SessionFactory) -> Iterator[object]:
     """The application just installed on the demo portal (see support/world.py)."""
     yield installation.world()
     log.configure("WARNING")

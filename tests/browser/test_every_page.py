@@ -28,6 +28,15 @@ WATCH = """(() => {
   document.addEventListener("htmx:before:request", step(1), true);
   document.addEventListener("htmx:finally:request", step(-1), true);
   window.calm = () => flying <= 0 && !document.querySelector(".htmx-request") && performance.now() - since > 60;
+  window.calmed = () => new Promise((done, fail) => {
+    const end = performance.now() + 20_000;
+    const look = () => {
+      if (window.calm()) done(true);
+      else if (performance.now() > end) fail(new Error("the page does not come to rest"));
+      else setTimeout(look, 20);
+    };
+    look();
+  });
 })()"""
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 SCROLLED = "[...document.querySelectorAll('#page *')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.checkVisibility() && /auto|scroll/.test(getComputedStyle(e).overflowX)).map((e) => e.className || e.tagName)"
@@ -37,6 +46,11 @@ SCROLLED = "[...document.querySelectorAll('#page *')].filter((e) => e.scrollWidt
 def everything(settings: Any, database: Any, portal_process: Any) -> Iterator[Filled]:
     with filled(settings, database, portal_process) as found:
         yield found
+
+
+# Buttons that ask for a part of the page without changing the rest of it, by what they fill.
+BRING = """[...document.querySelectorAll("#page button[hx-post]:not([hx-confirm])")].filter((e) =>
+    e.checkVisibility() && /^(#(?!page$)|\\[id=)/.test(e.getAttribute("hx-target")))"""
 
 
 def told(wrong: dict[str, list[str]]) -> str:
@@ -54,7 +68,7 @@ def until(browser: Any, expression: str, frame: Frame) -> None:
 
 def calm(browser: Any, frame: Frame) -> None:
     """Wait until the page has everything it asked for."""
-    until(browser, "window.calm()", frame)
+    browser.eval("window.calmed()", frame)
 
 
 class Walk:
@@ -63,6 +77,7 @@ class Walk:
     def __init__(self, browser: Any, frame: Frame, width: int) -> None:
         self.browser, self.frame, self.width = browser, frame, width
         self.wrong: dict[str, list[str]] = {}
+        self.brought: set[str] = set()
 
     def arrive(self) -> None:
         """A document was opened in the frame."""
@@ -80,10 +95,21 @@ class Walk:
         )
         self.look(path)
 
-    def look(self, name: str) -> None:
-        """What is wrong with the page that is open."""
+    def press(self, path: str) -> None:
+        """The buttons of the page that is open: each brings a part, looked at for itself and once."""
+        parts = f"{BRING}.map((e) => [e.getAttribute('hx-post'), e.getAttribute('hx-target')])"
+        for asked, part in self.browser.eval(parts, self.frame):
+            if re.sub(r"\d+", "", asked) not in self.brought:
+                self.brought.add(re.sub(r"\d+", "", asked))
+                brings = f"(e) => e.getAttribute('hx-post') === {json.dumps(asked)}"
+                self.browser.eval(f"{BRING}.find({brings})?.click()", self.frame)
+                self.look(f"{path}, {part}", part)
+
+    def look(self, name: str, part: str = "") -> None:
+        """What is wrong with the page that is open, or with a part of it."""
         calm(self.browser, self.frame)
-        found = axe.violations(self.browser, self.frame, WIDE if self.width >= 1280 else NARROW)
+        rules = WIDE if self.width >= 1280 else NARROW
+        found = axe.violations(self.browser, self.frame, rules, part)
         found += self.browser.errors()
         found += [
             f"{each['status']} {each['url']}"
@@ -110,6 +136,8 @@ def test_everybody_can_read_and_work_every_page(browser, everything, width):
     walk.look("the first page")
     for path in everything.pages():
         walk.go(path)
+        if width >= 1280:
+            walk.press(path)
     assert not walk.wrong, told(walk.wrong)
 
 

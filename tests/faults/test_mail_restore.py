@@ -31,7 +31,7 @@ def letters(settings, live_sessions, redis_url, sink_process):
 
 @pytest.fixture
 def backup(database, letters):
-    """Makes a copy of all rows; they are put back by `tables.put_back`."""
+    """Makes a copy of all rows; what `tables.put_back` puts them back by."""
     yield lambda: tables.keep(database, BACKUP)
     with database.begin() as connection:
         connection.execute(sa.text(f"DROP SCHEMA {BACKUP} CASCADE"))
@@ -48,11 +48,11 @@ def test_after_a_restore_nothing_leaves_until_chosen_and_nobody_gets_it_twice(
     letters.sink.fault("dot", do="late", seconds=0.02)
     sender = letters.sender()
     letters.until(lambda: letters.states()["sent"] > 5)
-    backup()
+    kept = backup()
     letters.until(lambda: letters.now().state == "finished")
     assert sender.stop() == 0
     assert len(letters.accepted()) == 40
-    tables.put_back(database, BACKUP)
+    tables.put_back(database, kept)
     known = letters.states()["sent"]
     with Redis.from_url(redis_url) as redis:
         redis.flushall()
@@ -76,10 +76,10 @@ def test_a_restore_under_a_running_sender_stops_it_before_the_next_letter(
 ):
     with Redis.from_url(redis_url) as redis:  # the senders of days before
         Witness(letters.sessions, redis, letters.settings.data_dir).beat(restored.hold)
-    backup()
+    kept = backup()
     with sending(letters.settings):
         letters.until(lambda: letters.now().state == "finished")
-        tables.put_back(database, BACKUP)
+        tables.put_back(database, kept)
         letters.until(lambda: letters.now().state == "paused")
         assert len(letters.accepted()) == 40
         choose(letters, Choice.SEND)

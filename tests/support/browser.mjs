@@ -11,7 +11,7 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
     '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 })
-let context, page, errors, requests
+let wanted, context, page, errors, requests
 
 function watch(tab) {
   tab.on('console', message => {
@@ -23,13 +23,20 @@ function watch(tab) {
   })
 }
 
+// The profile is made by the first command that needs it: many are forgotten before that.
 async function fresh({ width, height, options }) {
-  await context?.close()
+  wanted = {
+    viewport: { width, height }, locale: 'ru-RU', timezoneId: 'Europe/Moscow', ...options,
+  }
+  const old = context
+  context = undefined
+  await old?.close()
   errors = []
   requests = []
-  context = await browser.newContext({
-    viewport: { width, height }, locale: 'ru-RU', timezoneId: 'Europe/Moscow', ...options,
-  })
+}
+
+async function open() {
+  context = await browser.newContext(wanted)
   context.setDefaultTimeout(settings.timeout)
   page = await context.newPage()
   watch(page)
@@ -107,6 +114,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { command, args } = JSON.parse(line)
   let answer
   try {
+    if (command !== 'fresh' && !context) await open()
     answer = { value: (await commands[command](args)) ?? null }
   } catch (error) {
     answer = { error: error.message }

@@ -17,6 +17,7 @@ _numbers = count(1)
 @dataclass(frozen=True)
 class _Moment:
     name: str
+    rows: str
     redis: dict[bytes, tuple[int, bytes]]  # key: milliseconds to live or -1, contents
 
 
@@ -34,15 +35,15 @@ class Memory:
     def keep(self, what: Hashable) -> None:
         """Remember everything as it is."""
         redis, name = self._runtime.redis, f"moment_{next(_numbers)}"
-        tables.keep(self._runtime.engine, name)
+        rows = tables.keep(self._runtime.engine, name)
         self._demo.control("save", {"name": name})
         kept = {key: (redis.pttl(key), redis.dump(key)) for key in redis.scan_iter()}
-        self._moments[what] = _Moment(name, kept)
+        self._moments[what] = _Moment(name, rows, kept)
 
     def put_back(self, what: Hashable) -> None:
         """Everything as it was then."""
         moment = self._moments[what]
-        tables.put_back(self._runtime.engine, moment.name)
+        tables.put_back(self._runtime.engine, moment.rows)
         self._demo.control("restore", {"name": moment.name})
         with self._runtime.redis.pipeline(transaction=False) as redis:
             redis.flushall()
