@@ -1,13 +1,16 @@
-"""Interpreter settings for work on many rows at once: two switches, thrown together and put back."""
+"""Settings of the process for work on many rows at once: two of the interpreter, put back afterwards, and one of its memory."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import threading
+from contextlib import suppress
 
 _COLLECT_AFTER = (50_000, 20, 50)
 _SWITCH_SECONDS = 0.001
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 256 * 1024  # mallopt(3)
 
 
 class _BulkWork:
@@ -17,6 +20,9 @@ class _BulkWork:
     a thread that comes back from the database waits for the interpreter up to the switch interval,
     five milliseconds by default, at each of its statements. Both are settings of the process: the last
     block that ends puts back what the first one found.
+
+    Answers and documents of megabytes come and go in several threads. Unless told otherwise the C library, once one of them
+    was freed, takes the next from a heap that never shrinks: a third of a sync's memory.
     """
 
     def __init__(self) -> None:
@@ -29,6 +35,7 @@ class _BulkWork:
             self._users += 1
             if self._users == 1:
                 self._found = (gc.get_threshold(), sys.getswitchinterval())
+                _give_large_blocks_back()
                 gc.set_threshold(*_COLLECT_AFTER)
                 sys.setswitchinterval(_SWITCH_SECONDS)
 
@@ -38,6 +45,12 @@ class _BulkWork:
             if not self._users:
                 gc.set_threshold(*self._found[0])
                 sys.setswitchinterval(self._found[1])
+
+
+def _give_large_blocks_back() -> None:
+    """Have every large block of memory returned to the system as soon as it is freed; only glibc needs to be told."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 bulk_work = _BulkWork()

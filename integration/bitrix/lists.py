@@ -58,7 +58,8 @@ def list_by_id(client: Sender, request: ListRequest) -> Iterator[Page]:
     walk = _Walk(client, request)
     groups = ahead(walk.groups(), request.prefetch) if request.prefetch else walk.groups()
     for group in groups:
-        yield from group
+        while group:  # nobody may hold on to pages that were passed on: they take the most memory
+            yield group.pop(0)
 
 
 def list_by_offset(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ from integration.sync import dictionaries, merges, runs
 from integration.sync.entities import BY_NAME
 from integration.sync.foresight import Reading, foreseeing
 from integration.sync.gathering import gathered
-from integration.sync.lines import Ready, Source, Start
+from integration.sync.lines import Ready, Rows, Source, Start
 from integration.sync.runs import LostLease
 from integration.sync.sources import SOURCES
 
@@ -230,8 +230,9 @@ def _read_source(work: _Work, source: Source, run: SyncRun) -> bool:
         start = _start(session, work.portal_id, source, cursor, run)
     pages = source.pages(work.client, start)
     counted, began = work.requests, time.monotonic()
-    prepared = (source.prepare(rows, start.fields) for rows in gathered(pages))
-    ready = ahead(prepared, 1)  # the next rows are read and mapped while these are stored
+    ready = ahead(
+        _prepared_rows(source, start, pages), 1
+    )  # the next rows are read and mapped while these are stored
     for made in ready:
         spent = (work.requests - counted, time.monotonic() - began)
         _commit(work, source, run, made, spent)
@@ -246,6 +247,13 @@ def _read_source(work: _Work, source: Source, run: SyncRun) -> bool:
         cursor.watermark_at = cursor.window_started_at
         cursor.requests += work.requests - counted
     return False
+
+
+def _prepared_rows(source: Source, start: Start, pages: Iterator[Rows]) -> Iterator[Ready]:
+    for rows in gathered(pages):
+        made = source.prepare(rows, start.fields)
+        rows.clear()  # as the portal sent them they take the most memory, and it may be long until the next ones
+        yield made
 
 
 def _do_without(work: _Work, source: Source, error: BitrixError) -> None:

@@ -13,7 +13,7 @@ ROWS_PER_COMMIT = 50 * PAGE
 SECONDS_PER_COMMIT = 0.5
 
 
-def gathered(pages: Iterator[Rows]) -> Iterator[Rows]:
+def gathered(pages: Iterator[Rows]) -> Iterator[list[Row]]:
     """Several pages in one, as long as they come quickly. What came before a failure is kept."""
     found: list[Row] = []
     began = time.monotonic()
