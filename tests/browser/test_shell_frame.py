@@ -286,6 +286,34 @@ def test_polling_waits_while_something_is_open_over_the_page(portal, browser):
     browser.wait("#load #part", FRAME)
 
 
+LIVE = """document.querySelector('#load').innerHTML = `
+    <section id="live" hx-get="/gallery/slow" hx-trigger="every 100ms" hx-swap="outerHTML">
+      <button id="act" hx-post="/gallery/save" hx-target="#live" hx-confirm="Точно?">Сделать</button>
+    </section>`;
+    htmx.process(document.querySelector('#load'));
+    document.querySelector('#load').scrollIntoView()"""
+ACT = """new Promise((done) => {
+    const timer = setInterval(() => {
+        if (!document.querySelector('#live.htmx-request')) return;
+        clearInterval(timer);
+        document.querySelector('#act').click();
+        done();
+    }, 10);
+})"""
+
+
+def test_an_answer_nobody_asked_for_replaces_nothing_under_a_question(portal, browser):
+    portal.open()
+    browser.wait("#part", FRAME)
+    browser.eval(LIVE, FRAME)
+    browser.eval(ACT, FRAME)
+    browser.wait("dialog[open]", FRAME)
+    browser.eval("new Promise((done) => setTimeout(done, 600))")
+    browser.click("dialog[open] [value=yes]", FRAME)
+    browser.wait(".saved", FRAME)
+    assert any(each["url"].endswith("/gallery/slow") for each in browser.requests())
+
+
 INSTALLED = """document.querySelector('#page').insertAdjacentHTML('beforeend',
     '<a id="go" data-install-finish href="#go">Открыть</a>');
     document.querySelector('#go').addEventListener('click', () => { window.went = true });
@@ -311,6 +339,7 @@ def test_an_installer_opened_again_goes_on_by_itself(portal, browser):
 
 def test_a_changed_client_makes_the_card_read_itself_anew(portal, browser):
     portal.open()
+    browser.wait("#part", FRAME)
     browser.eval(
         "document.body.dispatchEvent(new CustomEvent('card-changed', {bubbles: true}))", FRAME
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -87,6 +88,12 @@ def create(settings: Settings = SETTINGS, recheck: Recheck | None = None) -> Fla
     @viewer_required
     def part() -> str:
         return "<p id='part'>Часть страницы</p>"
+
+    @app.get("/gallery/slow")
+    @viewer_required
+    def slow() -> str:
+        time.sleep(0.4)
+        return "<p id='replaced'>Заменено</p>"
 
     @app.post("/gallery/fail")
     @viewer_required

@@ -63,13 +63,25 @@
   const isPoll = (ctx) => ["every", "live"].includes(ctx.sourceEvent?.type);
   const fillsItself = (ctx) => ["load", "intersect"].includes(ctx.sourceEvent?.type);
 
+  const acts = new Set();
+
+  /* What somebody asked for, from the question whether he is sure to the answer, is not replaced under his hands. */
+  const act = ({ detail: { ctx } }) => !isPoll(ctx) && !fillsItself(ctx) && acts.add(ctx);
+  on("htmx:confirm", act);
+  on("htmx:before:request", act);
+  on("htmx:finally:request", ({ detail: { ctx } }) => acts.delete(ctx));
+  const busy = () => document.hidden || over || acts.size || one(":popover-open, dialog[open]");
+
+  function missesPoll(event) {
+    const { ctx } = event.detail;
+    if (ctx.sourceEvent.type === "live") missed.add(ctx.sourceElement.dataset.hear);
+    event.preventDefault();
+  }
+
+  on("htmx:before:response", (event) => isPoll(event.detail.ctx) && busy() && missesPoll(event));
   on("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    const busy = document.hidden || over || one(":popover-open, dialog[open]");
-    if (isPoll(ctx) && (busy || told(ctx))) {
-      if (ctx.sourceEvent.type === "live") missed.add(ctx.sourceElement.dataset.hear);
-      return event.preventDefault();
-    }
+    if (isPoll(ctx) && (busy() || told(ctx))) return missesPoll(event);
     ctx.fetch = "proveAgain" in (ctx.sourceElement?.dataset ?? {}) ? provedFetch : sessionFetch;
   });
 
@@ -369,6 +381,7 @@
   }
   on("htmx:after:settle", finishInstall);
   finishInstall();
+  on("htmx:after:process", () => one("#root").removeAttribute("inert"));
   Frame.follow(one("#root"));
   tune();
 })();
