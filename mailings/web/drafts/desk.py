@@ -110,9 +110,7 @@ def steps(falls: Waterfall, channel: str) -> list[Fall]:
 
 
 def people(session: Session, mailing: Mailing, why: str) -> list[waterfall.Person] | None:
-    """Some of those behind a step; None when there is no such step, or it can't be told now."""
-    if why not in mailing_words.skips():
-        return None
+    """Some of those behind a step; None when it can't be told now."""
     try:
         return waterfall.people(session, mailing.portal_id, mailing, why)
     except (NoAudience, NoSuchSegment, Unready, InvalidCondition, BadPlan):

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
 
+from core import sheets
 from core.database import transaction
 from core.runtime import current
 from core.web import formats
@@ -29,7 +30,6 @@ from mailings.rules.states import MailingState
 from mailings.web.drafts import pages as mailing_pages
 from mailings.web.drafts import shelves
 from mailings.web.words import mailing as mailing_words
-from segments.members import sheets
 
 blueprint = Blueprint("mailing_list", __name__, template_folder="../templates")
 

@@ -13,7 +13,7 @@ from core.runtime import current
 from core.web.words import gettext as _
 from integration.rights import may_write
 from mailings.models import Mailing
-from mailings.planning import audiences, drafts
+from mailings.planning import audiences, drafts, waterfall
 from mailings.planning.drafts import BadDraft, NoSuchMailing, Overtaken
 from mailings.rules.letters import BadLetter
 from mailings.rules.lifecycle import IllegalTransition
@@ -192,15 +192,16 @@ def thumb(mailing_id: int) -> str:
 @blueprint.get("/mailings/<int:mailing_id>/lost")
 @may_write
 def lost(mailing_id: int) -> str:
-    """The people behind a step."""
+    """The people behind a step; nothing while they can't be told."""
     why = request.args.get("why", "")
     with current().sessions() as session:
         mailing = _find(session, mailing_id)
+        title = mailing_words.skips(mailing.channel).get(why) or flask.abort(404)
         people = mailing_desk.people(session, mailing, why)
     if people is None:
-        flask.abort(404)
-    title = mailing_words.skips(mailing.channel)[why]
-    return _render("lost", people=people, title=title[:1].upper() + title[1:])
+        return ""
+    facts = {"why": why, "people": people, "more": len(people) == waterfall.PAGE}
+    return _render("lost", mailing=mailing, title=title[:1].upper() + title[1:], **facts)
 
 
 def page(mailing_id: int, said: str = "") -> str:
