@@ -62,7 +62,7 @@ def test_how_a_mailing_went_is_drawn_and_can_be_saved(browser, served):
     mailing_id = finished(served)
     browser.goto(f"{served.demo.url}/?user=1")
     browser.click(".side-item >> text=Рубильник")
-    browser.wait("h1", frame=PAGE)
+    browser.wait("#root:not([inert])", frame=PAGE)
     browser.eval(f"void htmx.ajax('GET', '/mailings/{mailing_id}/result', '#page')", frame=PAGE)
     browser.wait("figure.chart.drawn canvas", frame=PAGE)
     assert browser.attribute(".chart-picture", "aria-label", frame=PAGE)

@@ -53,7 +53,7 @@ def everything(people):
     for name in MAILING_TABLES:
         table = Base.metadata.tables[name]
         rows = people.session.execute(sa.select(table).where(table.c.portal_id == people.id))
-        found += [str(dict(row)) for row in rows.mappings()]
+        found += sorted(str(dict(row)) for row in rows.mappings())
     return "\n".join(found)
 
 

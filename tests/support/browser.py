@@ -23,6 +23,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 RUNNER = Path(__file__).with_suffix(".mjs")
+FONTS = RUNNER.with_name("fonts.conf")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 Frame = str | Sequence[str]
@@ -68,6 +69,7 @@ class Browser:
         self._process = subprocess.Popen(
             [node_path() or "node", str(RUNNER), json.dumps(settings)],
             cwd=ROOT,
+            env=os.environ | {"FONTCONFIG_FILE": str(FONTS)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
