@@ -16,14 +16,16 @@ import cli_segments
 import cli_sender
 import insights.entry_views
 import insights.glossary_views
-import insights.list_views
 import insights.live_topics
-import insights.mine
-import insights.mine_views
-import insights.profile_views
+import insights.mine.clients
+import insights.mine.list_views
+import insights.mine.views
 import insights.send_views
-import insights.views
+import insights.tab.list_views
+import insights.tab.profile_views
+import insights.tab.views
 import integration.appearance_views
+import integration.aside_views
 import integration.health
 import integration.health_views
 import integration.kept_views
@@ -91,6 +93,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         health.blueprint,
         live.blueprint,
         integration.views.blueprint,
+        integration.aside_views.blueprint,
         integration.health_views.blueprint,
         integration.standing_views.blueprint,
         integration.value_field_views.blueprint,
@@ -128,12 +131,13 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         mailings.web.people.views.blueprint,
         insights.entry_views.blueprint,
         insights.glossary_views.blueprint,
-        insights.views.blueprint,
-        insights.profile_views.blueprint,
-        insights.list_views.blueprint,
+        insights.tab.views.blueprint,
+        insights.tab.profile_views.blueprint,
+        insights.tab.list_views.blueprint,
         insights.send_views.blueprint,
         *also,
-        insights.mine_views.blueprint,
+        insights.mine.list_views.blueprint,
+        insights.mine.views.blueprint,
     ):
         app.register_blueprint(blueprint)
     cli.register(app)
@@ -146,7 +150,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
     cli_people.register(app)
     integration.health.figures_from(segments.standing.figures)
     integration.health.held_from(mailings.sending.restored.held)
-    integration.own_cards.wanted_from(insights.mine.candidates)
+    integration.own_cards.wanted_from(insights.mine.clients.candidates)
     mailings.planning.readiness.also(mailings.sending.launching.problems)
     mailings.planning.readiness.also(mailings.sending.restored.problems)
     segments.suggestions.also(mailings.web.drafts.suggesting.of)

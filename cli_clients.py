@@ -9,7 +9,7 @@ from flask import Flask
 
 from cli_common import as_json, named_portal, portal_option, show
 from core.runtime import current
-from insights import card
+from insights.tab import card
 from integration import merged
 from segments.worth.explain import Client
 

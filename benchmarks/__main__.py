@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.report import Options
 
-NAMES = ("sync", "limits", "metrics", "card", "memory", "segments", "mailings", "emulator")
+NAMES = ("sync", "limits", "metrics", "card", "pages", "memory", "segments", "mailings", "emulator")
 
 
 def main() -> int:

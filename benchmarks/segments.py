@@ -93,7 +93,9 @@ def _known(made: Runtime, portal_id: int) -> list[Figure]:
     with transaction(made.sessions) as session:
         everybody = timed(lambda: keeping.find_all(session, portal_id))
     with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("VACUUM (ANALYZE) card_facts, shared_addresses"))
+        connection.execute(
+            sa.text("VACUUM (ANALYZE) card_facts, shared_addresses, crossing_addresses")
+        )
     touched = {Kind.CONTACT: list(range(5000, 5000 + CHANGED * 90, 90))}
     with made.sessions() as session:  # rolled back
         some = timed(lambda: keeping.follow(session, portal_id, touched))

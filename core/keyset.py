@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 _READ: dict[type, Any] = {
     str: str,
     int: int,
+    bytes: bytes.fromhex,
     Decimal: Decimal,
     datetime: datetime.fromisoformat,
     date: date.fromisoformat,
@@ -31,6 +32,10 @@ class Order:
     descending: bool = False
 
 
+Part = tuple[sa.Select[Any], Order]
+"""A query and how its rows are sorted."""
+
+
 def page(
     session: Session, query: sa.Select[Any], order: Order, after: str, size: int
 ) -> tuple[list[Any], str]:
@@ -38,20 +43,44 @@ def page(
 
     An `after` that nobody was given begins anew.
     """
+    return merged(session, [(query, order)], after, size)
+
+
+def merged(session: Session, parts: Sequence[Part], after: str, size: int) -> tuple[list[Any], str]:
+    """The same of several queries as one list: each is asked by itself, so each goes by its own index.
+
+    What they are sorted by is alike, and tells rows of different queries apart too.
+    """
+    found = [row for query, order in parts for row in _rows(session, query, order, after, size)]
+    if len(parts) > 1:
+        found.sort(key=lambda row: row[1], reverse=parts[0][1].descending)
+    shown = found[:size]
+    following = _written(shown[-1][1]) if len(found) > size else ""
+    return [row[0] for row in shown], following
+
+
+def _rows(
+    session: Session, query: sa.Select[Any], order: Order, after: str, size: int
+) -> list[tuple[Any, tuple[Any, ...]]]:
+    """The first column of each row, and what it is sorted by; one more than a page holds."""
     columns = list(order.by)
     if (last := _read(after, columns)) is not None:
         here, there = sa.tuple_(*columns), sa.tuple_(*last)
         query = query.where(here < there if order.descending else here > there)
     ordered = [each.desc() if order.descending else each for each in columns]
-    rows = session.execute(query.add_columns(*columns).order_by(*ordered).limit(size + 1)).all()
-    shown = rows[:size]
-    following = _written(shown[-1][-len(columns) :]) if len(rows) > size else ""
-    return [row[0] for row in shown], following
+    query = query.add_columns(*columns).order_by(*ordered).limit(size + 1)
+    return [(row[0], tuple(row[-len(columns) :])) for row in session.execute(query)]
 
 
 def _written(values: Sequence[Any]) -> str:
-    texts = [each.isoformat() if isinstance(each, date) else str(each) for each in values]
+    texts = [_text(each) for each in values]
     return base64.urlsafe_b64encode(json.dumps(texts).encode()).decode().rstrip("=")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _read(after: str, columns: Sequence[sa.ColumnElement[Any]]) -> list[Any] | None:

@@ -1,1 +1,1 @@
-"""Reading the business: the client's card."""
+"""Reading the business: the tab of a client, whom to speak to, where the portal opens us."""

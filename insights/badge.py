@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from insights import profile
+from insights.tab import profile
 from integration.models import Portal
 from segments.models import ClientMetrics, MetricsRun
 from segments.worth.explain import Client

@@ -6,8 +6,9 @@ from flask import g, render_template
 
 from core.runtime import current
 from core.web.words import gettext as _
-from insights import badge, profile_words, subject
-from insights.profile import Scored
+from insights import badge, subject
+from insights.tab import profile_words
+from insights.tab.profile import Scored
 from segments.worth.explain import Client
 
 

@@ -7,7 +7,8 @@ from werkzeug.exceptions import NotFound
 
 from core.runtime import current
 from core.web.guard import frame_entry
-from insights import badge_views, send_views, subject, views
+from insights import badge_views, send_views, subject
+from insights.tab import views
 from integration import cards, frames, placements, portals
 from integration.bitrix.payloads import FramePost
 from integration.frames import FrameRefused

@@ -20,8 +20,8 @@ from core.web import formats
 from core.web.words import gettext as _
 from core.web.words import plural
 from insights import sending
-from insights.profile_views import CHANGED
 from insights.sending import BadChoice, Put
+from insights.tab.profile_views import CHANGED
 from integration.placements import Place
 from integration.rights import Right, may_write
 from mailings.web.drafts import views as draft_pages

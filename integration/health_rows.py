@@ -97,15 +97,14 @@ def entities(runtime: Runtime, session: Session, portal_id: int) -> list[EntityH
     ]
 
 
-def set_aside(session: Session, portal_id: int) -> list[SetAside]:
-    """The quarantined rows, newest first; not more than a page shows."""
+def set_aside(session: Session, portal_id: int, most: int = SHOWN) -> list[SetAside]:
+    """The quarantined rows, newest first; so many."""
     query = sa.select(QuarantinedRow).where(QuarantinedRow.portal_id == portal_id)
-    query = query.order_by(
-        QuarantinedRow.seen_at.desc(), QuarantinedRow.entity, QuarantinedRow.bitrix_id
-    )
+    newest = (QuarantinedRow.seen_at, QuarantinedRow.entity, QuarantinedRow.bitrix_id)
+    query = query.order_by(*(each.desc() for each in newest))
     return [
         SetAside(row.entity, row.bitrix_id, row.reason, row.seen_at)
-        for row in session.scalars(query.limit(SHOWN))
+        for row in session.scalars(query.limit(most))
     ]
 
 

@@ -12,6 +12,7 @@ from core.runtime import current
 from core.web.guard import admin_required
 from integration import (
     calls,
+    entity_words,
     health,
     health_rows,
     health_words,
@@ -28,6 +29,7 @@ blueprint = Blueprint("portal_health", __name__, template_folder="templates")
 
 QUICK_LOOKS = 8
 LAST_CALLS = 8
+ASIDE = 5
 ALL_CALLS = 300
 
 
@@ -101,7 +103,8 @@ def confirm() -> str:
 def retry() -> str:
     """Read the rows that were set aside again: the one named, or all."""
     entity, bitrix_id = request.form.get("entity", ""), request.form.get("id", "")
-    jobs.enqueue_retry(g.viewer.portal_id, entity[:40], bitrix_id[:40])
+    named = [f"{entity[:40]}:{bitrix_id[:40]}"] if entity else []
+    jobs.enqueue_retry(g.viewer.portal_id, *named)
     return _fragment(quick=QUICK_LOOKS, said="retry")
 
 
@@ -126,7 +129,7 @@ def _live(quick: int = 0, said: str = "") -> dict[str, Any]:
         run = runs.progress(session, portal_id)
         shown: dict[str, Any] = {
             "entities": health_rows.entities(runtime, session, portal_id),
-            "aside": health_rows.set_aside(session, portal_id),
+            "aside": health_rows.set_aside(session, portal_id, ASIDE),
             "labels": health_rows.field_labels(session, portal_id),
             "comparing": checks.is_open(session, portal_id),
             "untold": troubles.cannot_be_told(session, portal_id),
@@ -142,6 +145,8 @@ def _live(quick: int = 0, said: str = "") -> dict[str, Any]:
         "run": run,
         "going": going,
         "misfit": misfit_words.misfit,
+        "names": entity_words.many(),
+        "one": entity_words.one(),
         "allowance": health.allowance(runtime, portal),
         "calls": calls.recent(runtime.redis, portal_id, LAST_CALLS),
         "quick": max(0, min(quick, QUICK_LOOKS) - 1),

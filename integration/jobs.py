@@ -72,10 +72,11 @@ def start_full_sync(portal_id: int) -> None:
     _enqueue_slice(portal_id, run.id)
 
 
-def retry_quarantined(portal_id: int, entity: str, bitrix_id: str) -> None:
-    """Read quarantined rows again: the one named, or all."""
+def retry_quarantined(portal_id: int, *named: str) -> None:
+    """Read quarantined rows again: those named as contact:7, or all."""
+    rows = [(entity, bitrix_id) for entity, _, bitrix_id in (each.partition(":") for each in named)]
     with bound(portal=portal_id):
-        quarantine.retry(current(), portal_id, entity or None, bitrix_id or None)
+        quarantine.retry(current(), portal_id, rows or None)
 
 
 def watch() -> None:
@@ -228,9 +229,9 @@ def enqueue_full_sync(portal_id: int) -> None:
     _jobs().enqueue(Queue.SYNC, start_full_sync, portal_id, job_id=f"start-full-{portal_id}")
 
 
-def enqueue_retry(portal_id: int, entity: str = "", bitrix_id: str = "") -> None:
+def enqueue_retry(portal_id: int, *named: str) -> None:
     """Ask for `retry_quarantined`."""
-    _jobs().enqueue(Queue.INTERACTIVE, retry_quarantined, portal_id, entity, bitrix_id)
+    _jobs().enqueue(Queue.INTERACTIVE, retry_quarantined, portal_id, *named)
 
 
 def _resume(portal_id: int) -> None:

@@ -6,32 +6,42 @@ from collections.abc import Mapping
 
 from core.web.words import gettext as _
 
-_PHRASE = ": "
+LEFT_OUT = "left out: "
+"""How a reason begins where the row was stored without some of its values."""
+SHAPE = "the row has another shape"
+_PHRASE, _AND = ": ", "; "
 
 
 def misfit(text: str, labels: Mapping[str, str]) -> str:
     """Why a row or a value of it did not fit: `FIELD: what` with the field's label and our words."""
-    if text == "the row has another shape":
+    if text == SHAPE:
         return _("The portal returned the row in an unexpected form")
-    trimmed = text.removeprefix("left out: ")
-    said = [_one_misfit(part, labels) for part in trimmed.split("; ")]
-    joined = "; ".join(said)
+    trimmed = text.removeprefix(LEFT_OUT)
+    said = [_one_misfit(part, labels) for part in trimmed.split(_AND)]
+    joined = _AND.join(said)
     if trimmed != text:
         return _("Saved without these values — %(values)s", values=joined)
     return joined
 
 
+def kinds(text: str) -> set[str]:
+    """What is wrong, whatever the field: keys of `misfits`."""
+    return {part.rpartition(_PHRASE)[2] for part in text.removeprefix(LEFT_OUT).split(_AND)}
+
+
 def _one_misfit(text: str, labels: Mapping[str, str]) -> str:
     field, divider, what = text.rpartition(_PHRASE)
-    said = _misfits().get(what)
+    said = misfits().get(what)
     if not divider or said is None:
         return text
     label = labels.get(field) or _system_fields().get(field)
     return f"{label} ({field}): {said}" if label and label != field else f"{field}: {said}"
 
 
-def _misfits() -> dict[str, str]:
+def misfits() -> dict[str, str]:
+    """What can be wrong with a value or a row."""
     return {
+        SHAPE: _("another form of the row"),
         "not an id": _("not a number of an object"),
         "not a whole number": _("not a whole number"),
         "not a number": _("not a number"),

@@ -18,6 +18,7 @@ from core.database import Base
 
 Timestamp = sa.DateTime(timezone=True)
 Money = sa.Numeric(18, 2)
+_OPEN = sa.text("status IN ('queued', 'running')")
 
 
 class PortalState(StrEnum):
@@ -130,10 +131,7 @@ class SyncRun(OfPortal, Base):
     __tablename__ = "sync_runs"
     __table_args__ = (
         sa.Index(
-            "uq_sync_runs_one_open_per_portal",
-            "portal_id",
-            unique=True,
-            postgresql_where=sa.text("status IN ('queued', 'running')"),
+            "uq_sync_runs_one_open_per_portal", "portal_id", unique=True, postgresql_where=_OPEN
         ),
     )
 
@@ -214,11 +212,9 @@ class Check(OfPortal, Base):
     __tablename__ = "checks"
     __table_args__ = (
         sa.Index(
-            "uq_checks_one_open_per_entity",
-            "portal_id",
-            "entity",
+            *("uq_checks_one_open_per_entity", "portal_id", "entity"),
             unique=True,
-            postgresql_where=sa.text("status IN ('queued', 'running')"),
+            postgresql_where=_OPEN,
         ),
     )
 
@@ -300,6 +296,10 @@ class QuarantinedRow(OfPortal, Base):
     """A row of the portal that did not fit, with the reason; the run went on without it."""
 
     __tablename__ = "quarantined_rows"
+    __table_args__ = (
+        sa.Index("ix_quarantined_rows_seen", "portal_id", "seen_at", "entity", "bitrix_id"),
+        sa.Index("ix_quarantined_rows_reason", "portal_id", "reason"),
+    )
 
     entity: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     bitrix_id: Mapped[str] = mapped_column(sa.Text, primary_key=True)

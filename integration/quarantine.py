@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +30,8 @@ from integration.sync.sources import SOURCES, read_by_ids, store_cards
 log = logging.getLogger(__name__)
 
 AT_ONCE = 500
+Named = tuple[str, str]
+"""A row by its entity and number."""
 _SOURCES = {source.name: source for source in SOURCES}
 _LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "deal_history": ("crm.stagehistory.list", {"entityTypeId": 2}),
@@ -38,13 +40,11 @@ _LINES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def retry(
-    runtime: Runtime, portal_id: int, entity: str | None = None, bitrix_id: str | None = None
-) -> int:
-    """Read the quarantined rows again, or the one named; how many of them have left."""
+def retry(runtime: Runtime, portal_id: int, rows: Collection[Named] | None = None) -> int:
+    """Read the quarantined rows again, or those named; how many of them have left."""
     with runtime.sessions() as session:
         portal = session.get_one(Portal, portal_id)
-        asked = _named(session, portal_id, entity, bitrix_id)
+        asked = _asked(session, portal_id, rows)
     if not asked or portal.state != PortalState.ACTIVE:
         return 0
     client = connect(runtime, portal, priority=Priority.PROMPT)
@@ -55,18 +55,17 @@ def retry(
         portals.note(runtime.sessions, portal_id, error)
         log.warning("rows not read again", extra={"portal": portal_id, "reason": error.detail})
     with runtime.sessions() as session:
-        left = _named(session, portal_id, entity, bitrix_id)
+        left = _asked(session, portal_id, rows)
     return sum(map(len, asked.values())) - sum(map(len, left.values()))
 
 
-def _named(
-    session: Session, portal_id: int, entity: str | None, bitrix_id: str | None
+def _asked(
+    session: Session, portal_id: int, rows: Collection[Named] | None
 ) -> dict[str, list[str]]:
     query = sa.select(QuarantinedRow).where(QuarantinedRow.portal_id == portal_id)
-    if entity is not None:
-        query = query.where(QuarantinedRow.entity == entity)
-    if bitrix_id is not None:
-        query = query.where(QuarantinedRow.bitrix_id == bitrix_id)
+    if rows is not None:
+        named = sa.tuple_(QuarantinedRow.entity, QuarantinedRow.bitrix_id)
+        query = query.where(named.in_(list(rows)))
     found: dict[str, list[str]] = defaultdict(list)
     for row in session.scalars(query.order_by(QuarantinedRow.seen_at).limit(AT_ONCE)):
         found[row.entity].append(row.bitrix_id)

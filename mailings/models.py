@@ -244,7 +244,12 @@ class Attribution(OfPortal, Base):
     """
 
     __tablename__ = "attributions"
-    __table_args__ = (sa.Index(None, "portal_id", "mailing_id"),)
+    __table_args__ = (
+        sa.Index(
+            "ix_attributions_mailing",
+            *("portal_id", "mailing_id", "happened_at", "entity", "bitrix_id"),
+        ),
+    )
 
     entity: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     bitrix_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)

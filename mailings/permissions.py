@@ -11,6 +11,8 @@ from core.database import Base
 from integration.models import OfPortal, Timestamp
 from mailings.models import Numbered
 
+_BY_ADDRESS = sa.text("coalesce(address, '')")  # COLLATE "C", which alembic can't compare
+
 
 class Topic(OfPortal, Base):
     """What a person agrees to be told about; `offers` is there from the start."""
@@ -70,6 +72,20 @@ class Suppression(OfPortal, Base):
     """
 
     __tablename__ = "suppressions"
+    __table_args__ = (
+        sa.Index("ix_suppressions_at", "portal_id", "at", "channel", "address_hash"),
+        sa.Index(
+            *("ix_suppressions_reason", "portal_id", "reason", "at", "channel", "address_hash"),
+            postgresql_include=("until",),
+        ),
+        sa.Index("ix_suppressions_address", "portal_id", _BY_ADDRESS, "channel", "address_hash"),
+        sa.Index("ix_suppressions_domain", "portal_id", sa.text("split_part(address, '@', 2)")),
+        sa.Index(
+            "ix_suppressions_until",
+            *("portal_id", "until"),
+            postgresql_where=sa.text("until IS NOT NULL"),
+        ),
+    )
 
     channel: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     address_hash: Mapped[bytes] = mapped_column(sa.LargeBinary, primary_key=True)

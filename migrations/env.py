@@ -25,7 +25,11 @@ def _ours(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or not str(name).startswith(_PARTITIONED)
 
 
-_PARTITIONED = ("client_metrics_", "client_scores_", "card_facts_", "shared_addresses_")
+_PARTITIONED = tuple(
+    f"{table.name}_"
+    for table in Base.metadata.tables.values()
+    if table.dialect_options["postgresql"]["partition_by"]
+)
 
 
 def run() -> None:

@@ -6,7 +6,7 @@ change of it, or of one that shares an address with it: it is asked of the mirro
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -14,6 +14,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
 from integration.models import OfPortal, Timestamp
+
+COPIES = (
+    *("created_at", "source_id", "assigned_by_id", "birth_date", "company_id"),
+    *("contact_id", "stage_semantic", "closed_at"),
+)
+"""Narrow columns of the mirror's row that the facts repeat, where that kind of card has them."""
 
 _PARTITIONED = {"postgresql_partition_by": "LIST (portal_id)"}
 
@@ -27,7 +33,8 @@ class CardFacts(Base):
 
     Deals are those conditions ask for; the `counted_…` ones are of pipelines that count by the sale rule.
     `last_state` is that of the last created one. `check_change` and `days_after_lost` are the fields of these
-    names, the latter the smallest over the card's sales.
+    names, the latter the smallest over the card's sales. `sold_days`: of every sale above zero, in their order.
+    `last_contact_at` is the field of this name. The columns of `COPIES` are the mirror's.
 
     Each portal has a partition of its own, as in `client_metrics`.
     """
@@ -53,12 +60,35 @@ class CardFacts(Base):
     last_state: Mapped[str | None] = mapped_column(sa.Text)
     days_after_lost: Mapped[int | None]
     check_change: Mapped[Decimal | None] = mapped_column(sa.Numeric)
+    sold_days: Mapped[list[date] | None] = mapped_column(sa.ARRAY(sa.Date))
+    last_contact_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    created_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    source_id: Mapped[str | None] = mapped_column(sa.Text)
+    assigned_by_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    birth_date: Mapped[date | None]
+    company_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    contact_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    stage_semantic: Mapped[str | None] = mapped_column(sa.Text)
+    closed_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class SharedAddress(Base):
     """An address that several cards of a side have: one row for each of them."""
 
     __tablename__ = "shared_addresses"
+    __table_args__ = (sa.Index(None, "portal_id", "entity", "entity_id"), _PARTITIONED)
+
+    portal_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    normalised: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    entity: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    entity_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+
+
+class CrossingAddress(Base):
+    """An address that a lead and a client have: one row for each card that has it."""
+
+    __tablename__ = "crossing_addresses"
     __table_args__ = (sa.Index(None, "portal_id", "entity", "entity_id"), _PARTITIONED)
 
     portal_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
 
+from core import sheets
 from core.database import transaction
 from core.runtime import current
 from core.web import formats
@@ -15,7 +16,7 @@ from core.web.words import plural
 from integration import kept
 from integration.rights import may_write
 from segments import jobs
-from segments.members import listing, segment_words, sheets
+from segments.members import listing, segment_words
 from segments.members.listing import Left, Line
 
 blueprint = Blueprint("segment_list", __name__, template_folder="templates")

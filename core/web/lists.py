@@ -24,6 +24,10 @@ class ListKey(StrEnum):
     MAILINGS = "mailings"
     RECIPIENTS = "recipients"
     OFFERS = "offers"
+    SUPPRESSED = "suppressed"
+    FOLLOWED = "followed"
+    SET_ASIDE = "setaside"
+    MINE = "mine"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Options:
     Set by POST /control/options under these names.
     """
 
+    language: str = "ru"  # what the portal tells applications of its pages' language
     # transport
     mode: str = "cloud"  # "box": no `operating` in `time`
     bucket_first: bool = False  # refuse by the bucket before looking at the token
@@ -131,7 +132,6 @@ class Portal:
         self.member_id = member_id or hashlib.md5(domain.encode()).hexdigest()  # noqa: S324
         self.time_zone = ZoneInfo(time_zone)
         self.license = license_name
-        self.language = "ru"
         self.events = Events(self)
         self._home = domain
         self._default_limits = limits or LimitSettings()
@@ -164,6 +164,11 @@ class Portal:
     def url(self) -> str:
         """The portal's own address, without a trailing slash."""
         return f"{self.scheme}://{self.domain}"
+
+    @property
+    def language(self) -> str:
+        """The language of its pages, in two letters."""
+        return self.options.language
 
     @property
     def client_endpoint(self) -> str:

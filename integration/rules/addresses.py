@@ -22,6 +22,7 @@ _PROFILE = re.compile(
     r"(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|vk\.com|m\.vk\.com)/@?", re.IGNORECASE
 )
 _LONGEST_ACCOUNT = 254
+_PHONE_DIGITS = 10
 
 
 @dataclass(slots=True)
@@ -58,6 +59,14 @@ def _parsed_phone(part: str, region: str) -> Normalised:
     if not phonenumbers.is_possible_number(number):
         return Normalised(None, "wrong_length")
     return Normalised(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def whole(typed: str, region: str = "RU") -> str | None:
+    """The e-mail or phone that somebody typed in full to look for it, in its normal form."""
+    if (found := email(typed).value) is not None:
+        return found
+    digits = sum(each.isdigit() for each in typed)
+    return phones(typed, region)[0].value if digits >= _PHONE_DIGITS else None
 
 
 def emails(typed: str) -> list[Normalised]:

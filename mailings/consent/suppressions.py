@@ -19,6 +19,7 @@ from mailings.consent.hashing import address_hash
 from mailings.permissions import Suppression
 from mailings.rules.consents import STRONGEST_LAST, Reason
 
+COUNTED = 100_000
 _AT_ONCE = 1_000
 
 
@@ -115,34 +116,20 @@ def of(session: Session, portal_id: int, channel: str, address: str) -> Suppress
     return session.get(Suppression, key, populate_existing=True)
 
 
-def listed(
-    session: Session,
-    portal_id: int,
-    *,
-    channel: str | None = None,
-    reason: str | None = None,
-    address: str | None = None,
-    limit: int = 50,
-    offset: int = 0,
-) -> list[Suppression]:
-    """Suppressed addresses, the newest first. One looked for by `address` is found by its hash."""
-    query = sa.select(Suppression).where(Suppression.portal_id == portal_id)
-    if channel is not None:
-        query = query.where(Suppression.channel == channel)
-    if reason is not None:
-        query = query.where(Suppression.reason == reason)
-    if address is not None:
-        query = query.where(Suppression.address_hash == address_hash(portal_id, address))
-    query = query.order_by(Suppression.at.desc(), Suppression.channel, Suppression.address_hash)
-    return list(session.scalars(query.limit(limit).offset(offset)))
+def numbers(session: Session, portal_id: int) -> dict[Reason, int]:
+    """How many addresses are suppressed now, by reason; of very many, one more than are counted."""
+    counts = [
+        sa.select(sa.func.count()).select_from(_some(portal_id, each)).scalar_subquery()
+        for each in Reason
+    ]
+    found = session.execute(sa.select(*counts)).one()
+    return {reason: number for reason, number in zip(Reason, found, strict=True) if number}
 
 
-def numbers(session: Session, portal_id: int) -> dict[str, int]:
-    """How many addresses are suppressed now, by reason."""
-    query = sa.select(Suppression.reason, sa.func.count()).where(
-        Suppression.portal_id == portal_id, in_force(Suppression)
-    )
-    return dict(session.execute(query.group_by(Suppression.reason)).all())
+def _some(portal_id: int, reason: Reason) -> sa.Subquery:
+    own = Suppression.portal_id == portal_id, Suppression.reason == reason.value
+    query = sa.select(sa.literal(1)).where(*own, in_force(Suppression))
+    return query.limit(COUNTED + 1).subquery()
 
 
 def in_force(row: Any) -> sa.ColumnElement[bool]:

@@ -7,6 +7,7 @@ the result of a mailing wants to know what has become of the requests since.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,16 +23,15 @@ from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.mirror import Deal, Lead, PortalUser, Status
 from integration.models import Portal, PortalState
-from mailings.models import Attribution, Delivery, Mailing
+from mailings.models import Attribution, Delivery
 from segments import audience
 from segments.audience import Member
 from segments.rules.tree import Kind
 
 log = logging.getLogger(__name__)
 
-PAGE = 50
 _PATIENCE = 3.0
-_TABLES: dict[str, Any] = {"lead": Lead, "deal": Deal}
+TABLES: dict[str, Any] = {"lead": Lead, "deal": Deal}
 _LISTED = {
     "lead": ("crm.lead.list", "STATUS_ID", "STATUS_SEMANTIC_ID"),
     "deal": ("crm.deal.list", "STAGE_ID", "STAGE_SEMANTIC_ID"),
@@ -66,57 +66,50 @@ class Card:
         return f"/crm/{self.entity}/details/{self.id}/"
 
 
-def page(
-    session: Session, mailing: Mailing, *, entity: str = "", after: str = ""
-) -> tuple[list[Card], str | None]:
-    """What followed, the newest first, as the mirror knows it; and where the next page begins."""
-    credit = Attribution
-    what: list[Any] = [credit, Delivery.kind, Delivery.client_id]
-    query = (
-        sa.select(*what)
-        .join(
-            Delivery,
-            (Delivery.portal_id == mailing.portal_id) & (Delivery.id == credit.delivery_id),
+def cards(session: Session, portal_id: int, credited: Sequence[Attribution]) -> list[Card]:
+    """What was credited, as the mirror knows it."""
+    known = {
+        (entity, row.bitrix_id): row
+        for entity, table in TABLES.items()
+        for row in session.scalars(
+            sa.select(table).where(
+                table.portal_id == portal_id,
+                table.bitrix_id.in_([each.bitrix_id for each in credited if each.entity == entity]),
+            )
         )
-        .where(credit.portal_id == mailing.portal_id, credit.mailing_id == mailing.id)
+    }
+    clients = _clients(session, portal_id, credited)
+    return _worded(
+        *(session, portal_id),
+        [
+            _card(each, known.get((each.entity, each.bitrix_id)), client)
+            for each, client in zip(credited, clients, strict=True)
+        ],
     )
-    if entity in _TABLES:
-        query = query.where(credit.entity == entity)
-    if (place := _place(after)) is not None:
-        query = query.where(
-            sa.tuple_(credit.happened_at, credit.entity, credit.bitrix_id)
-            < sa.tuple_(*map(sa.literal, place))
-        )
-    order = (credit.happened_at.desc(), credit.entity.desc(), credit.bitrix_id.desc())
-    rows = session.execute(query.order_by(*order).limit(PAGE + 1)).all()
-    shown = rows[:PAGE]
-    last = shown[-1][0] if len(rows) > PAGE else None
-    following = f"{last.happened_at.isoformat()},{last.entity},{last.bitrix_id}" if last else None
-    return _cards(session, mailing.portal_id, shown), following
 
 
-def live(runtime: Runtime, portal_id: int, cards: list[Card]) -> list[Card]:
+def live(runtime: Runtime, portal_id: int, shown: list[Card]) -> list[Card]:
     """The same with status and owner as the portal says at this moment; as they are when it doesn't answer."""
     with runtime.sessions() as session:
         portal = session.get_one(Portal, portal_id)
-    if not cards or portal.state != PortalState.ACTIVE:
-        return cards
+    if not shown or portal.state != PortalState.ACTIVE:
+        return shown
     try:
         client = connect(runtime, portal, priority=Priority.INTERACTIVE)
         client.patience = replace(
             client.patience, longest_wait=_PATIENCE, rate_limit_attempts=1, failure_attempts=1
         )
-        found = client.batch(_questions(cards))
+        found = client.batch(_questions(shown))
     except ServiceError as error:
         log.info("shown as mirrored", extra={"reason": type(error).__name__})
-        return cards
+        return shown
     rows = {
         (entity, str(row.get("ID"))): row
-        for entity in _TABLES
+        for entity in TABLES
         for row in found.results.get(entity) or ()
     }
     with runtime.sessions() as session:
-        return _as_told(session, portal_id, cards, rows)
+        return _as_told(session, portal_id, shown, rows)
 
 
 def _questions(cards: list[Card]) -> dict[str, Command]:
@@ -152,44 +145,34 @@ def _as_told(
     return _worded(session, portal_id, told)
 
 
-def _cards(session: Session, portal_id: int, rows: Any) -> list[Card]:
-    known = {
-        (entity, row.bitrix_id): row
-        for entity, table in _TABLES.items()
-        for row in session.scalars(
-            sa.select(table).where(
-                table.portal_id == portal_id,
-                table.bitrix_id.in_(
-                    [each[0].bitrix_id for each in rows if each[0].entity == entity]
-                ),
-            )
-        )
-    }
-    clients = audience.named(session, portal_id, [(Kind(kind), number) for _, kind, number in rows])
-    found = []
-    for (credit, _kind, _client), client in zip(rows, clients, strict=True):
-        row = known.get((credit.entity, credit.bitrix_id))
-        found.append(
-            Card(
-                entity=credit.entity,
-                id=credit.bitrix_id,
-                title=(row.title if row else None) or f"#{credit.bitrix_id}",
-                stage_id=row.stage_id if row else None,
-                stage=_dictionary(credit.entity, getattr(row, "pipeline_id", None)),
-                semantic=row.stage_semantic if row else None,
-                owner_id=row.assigned_by_id if row else None,
-                owner="",
-                client=client,
-                delivery_id=credit.delivery_id,
-                touch=credit.touch,
-                touched_at=credit.touched_at,
-                happened_at=credit.happened_at,
-                sold_on=credit.sold_on,
-                amount=credit.amount,
-                margin=credit.margin,
-            )
-        )
-    return _worded(session, portal_id, found)
+def _clients(session: Session, portal_id: int, credited: Sequence[Attribution]) -> list[Member]:
+    """Whose each of them is: the client the message went to."""
+    query = sa.select(Delivery.id, Delivery.kind, Delivery.client_id).where(
+        Delivery.portal_id == portal_id, Delivery.id.in_({each.delivery_id for each in credited})
+    )
+    whose = {row[0]: (Kind(row[1]), row[2]) for row in session.execute(query)}
+    return audience.named(session, portal_id, [whose[each.delivery_id] for each in credited])
+
+
+def _card(credit: Attribution, row: Any, client: Member) -> Card:
+    return Card(
+        entity=credit.entity,
+        id=credit.bitrix_id,
+        title=(row.title if row else None) or f"#{credit.bitrix_id}",
+        stage_id=row.stage_id if row else None,
+        stage=_dictionary(credit.entity, getattr(row, "pipeline_id", None)),
+        semantic=row.stage_semantic if row else None,
+        owner_id=row.assigned_by_id if row else None,
+        owner="",
+        client=client,
+        delivery_id=credit.delivery_id,
+        touch=credit.touch,
+        touched_at=credit.touched_at,
+        happened_at=credit.happened_at,
+        sold_on=credit.sold_on,
+        amount=credit.amount,
+        margin=credit.margin,
+    )
 
 
 def _dictionary(entity: str, pipeline: Any) -> str:
@@ -218,15 +201,6 @@ def _worded(session: Session, portal_id: int, cards: list[Card]) -> list[Card]:
         )
         for card in cards
     ]
-
-
-def _place(text: str) -> tuple[datetime, str, int] | None:
-    try:
-        at, entity, number = text.split(",")
-        found = datetime.fromisoformat(at)
-        return (found, entity, int(number)) if found.tzinfo else None
-    except ValueError:
-        return None
 
 
 def _number(value: Any) -> int | None:

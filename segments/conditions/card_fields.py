@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from core.database import called
 from core.web.words import N_
 from integration.mirror import Company, Contact, Lead
-from segments.card_facts import CardFacts
+from segments.card_facts import COPIES, CardFacts
 from segments.conditions.catalog import Column, Context, Field, Scope, in_base_currency, rows_of
 from segments.conditions.known import unsure
 from segments.conditions.operators import Expression, Type
-from segments.conditions.related_rows import deals_of
+from segments.conditions.related_rows import activities_of, contact_moment, deals_of
 from segments.conditions.relations import days_in_stage
 from segments.models import ClientMetrics
 from segments.rules.tree import CLIENTS, Kind
@@ -49,6 +49,10 @@ class Card:
         """The mirror's row."""
         self._asked.add("row")
         return self._mirror.c
+
+    def own(self, name: str) -> Any:
+        """A column of the mirror's row: of the facts, where they repeat it."""
+        return getattr(self.facts if self.known and name in COPIES else self.row, name)
 
     @property
     def facts(self) -> Any:
@@ -139,7 +143,7 @@ class Card:
 
 
 def _own(name: str) -> Column:
-    return lambda card, _: getattr(card.row, name)
+    return lambda card, _: card.own(name)
 
 
 def _worth(name: str) -> Column:
@@ -147,7 +151,7 @@ def _worth(name: str) -> Column:
 
 
 def _id_text(name: str) -> Column:
-    return lambda card, _: sa.cast(getattr(card.row, name), sa.Text)
+    return lambda card, _: sa.cast(card.own(name), sa.Text)
 
 
 def _utm(part: str) -> Column:
@@ -208,6 +212,16 @@ def _check_change(card: Card, scope: Scope) -> Any:
     return sa.select(latest / earlier).scalar_subquery()
 
 
+def _last_contact(card: Card, scope: Scope) -> Any:
+    """The latest begin or end of a completed activity of the card or its deals."""
+    if card.facts is not None:
+        return card.facts.last_contact_at
+    done = activities_of(card.kind, scope)
+    own = sa.select(sa.func.max(contact_moment(done.row))).select_from(done.source)
+    own = own.where(*done.where, done.card_id == card.id, done.row.completed)
+    return own.correlate(card.anchor).scalar_subquery()
+
+
 def _score(name: str) -> Column:
     return lambda card, _: getattr(card.scores, name)
 
@@ -217,12 +231,12 @@ def _rfm_group(card: Card, scope: Scope) -> Any:
         card.kind not in scope.stages
     ):  # nobody is scored yet: who bought would pass for who never did
         return sa.cast(sa.null(), sa.Text)
-    created_at, offset = card.row.created_at, scope.rule.utc_offset_minutes
+    created_at, offset = card.own("created_at"), scope.rule.utc_offset_minutes
     return score_sql.group(card.scores.group_key, created_at, scope.today, offset)
 
 
 def _life_stage(card: Card, scope: Scope) -> Any:
-    previous_on, created_at = card.scores.previous_sale_on, card.row.created_at
+    previous_on, created_at = card.scores.previous_sale_on, card.own("created_at")
     edges, offset = scope.stages_of(card.kind), scope.rule.utc_offset_minutes
     return score_sql.stage(card.metrics, previous_on, created_at, scope.today, offset, edges)
 
@@ -259,6 +273,7 @@ CARD = Context(
         ),
         Field("created_at", N_("Created"), Type.MOMENT, _own("created_at"), _CARD),
         Field("updated_at", N_("Changed"), Type.MOMENT, _own("updated_at"), _CARD),
+        Field("last_contact_at", N_("Last contact"), Type.MOMENT, _last_contact, _CARD),
         Field("opened", N_("Available to everyone"), Type.FLAG, _own("opened"), _CARD),
         Field(
             "company", N_("Company"), Type.CHOICE, _id_text("company_id"), _CARD,

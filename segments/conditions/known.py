@@ -7,6 +7,8 @@ columns are written by `segments.facts` with the same names.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -33,14 +35,24 @@ def unsure(scope: Scope, kind: Kind) -> sa.TextualSelect:
     return _unsure(int(scope.portal_id), kind)
 
 
-@cache
-def _unsure(portal_id: int, kind: Kind) -> sa.TextualSelect:
-    """As text: it stands several times in every select, and is written five times faster than built."""
-    noted = (
+def noted(scope: Scope) -> sa.TextualSelect:
+    """Changed cards of all kinds: rows (kind, card_id)."""
+    columns = sa.column("kind", sa.Text), sa.column("card_id", sa.BigInteger)
+    return sa.text(_noted(int(scope.portal_id))).columns(*columns)
+
+
+def _noted(portal_id: int) -> str:
+    return (
         f"SELECT kind, card_id FROM {ChangedCard.__tablename__} WHERE portal_id = {portal_id} "
         "UNION ALL SELECT kind, client_id AS card_id"
         f" FROM {ChangedClient.__tablename__} WHERE portal_id = {portal_id}"
     )
+
+
+@cache
+def _unsure(portal_id: int, kind: Kind) -> sa.TextualSelect:
+    """As text: it stands several times in every select, and is written five times faster than built."""
+    noted = _noted(portal_id)
     kinds = ", ".join(f"'{each}'" for each in REACHED_BY)
     sharing = (
         f"SELECT theirs.entity_id FROM ({noted}) noted"
@@ -107,7 +119,11 @@ def _of_deals(facts: Any, node: Related, asked: list[Condition], scope: Scope) -
 
 
 def _number(facts: Any, asked: list[Condition], scope: Scope) -> Expression | None:
-    """How many deals satisfy the conditions, when they are about states alone, of all or of counted pipelines."""
+    """How many deals satisfy the conditions, when they are about states alone, of all or of counted pipelines,
+    or about sales above zero in a period.
+    """
+    if (sold := _sold_within(facts, asked, scope)) is not None:
+        return sold
     states = [each for each in asked if each.field == "state"]
     others = [each for each in asked if each.field != "state"]
     counted = bool(others)
@@ -123,6 +139,32 @@ def _number(facts: Any, asked: list[Condition], scope: Scope) -> Expression | No
     columns = [getattr(facts, prefix + STATES[each]) for each in named]
     total: Expression = sum(columns[1:], columns[0]) if columns else sa.literal(0)
     return total if state.op == "any_of" else facts.deals - total
+
+
+def _sold_within(facts: Any, asked: list[Condition], scope: Scope) -> Expression | None:
+    """How many sales above zero have their day in a period."""
+    field = {each.field: each for each in asked}
+    if len(asked) != len(field) or field.keys() - {"is_sale"} != {"sold_on", "amount"}:
+        return None
+    day, amount, sale = field["sold_on"], field["amount"], field.get("is_sale")
+    op = OPERATORS[Type.DATE][day.op]
+    if op.span is None or amount.op != "gt" or Decimal(str(amount.value)) != 0:
+        return None
+    if sale is not None and sale.op != "yes":
+        return None
+    span = op.span(op.shape.read(day.value), scope.today)
+    until = (
+        sa.func.cardinality(facts.sold_days) if span.last is None else _sold_until(facts, span.last)
+    )
+    if span.first is not None and span.first > date.min:
+        until = until - _sold_until(facts, span.first - timedelta(days=1))
+    found: Expression = sa.func.coalesce(until, 0)
+    return found
+
+
+def _sold_until(facts: Any, day: date) -> Any:
+    """The number of sales up to this day: its place among the days, which are in order."""
+    return sa.func.width_bucket(sa.literal(day, sa.Date), facts.sold_days, type_=sa.Integer)
 
 
 def _states(condition: Condition) -> list[str] | None:

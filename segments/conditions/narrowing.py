@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from core.database import called
 from integration.mirror import Address
+from segments.card_facts import CrossingAddress
 from segments.conditions.card_fields import Card
 from segments.conditions.catalog import Scope
-from segments.conditions.known import REACHED_BY
+from segments.conditions.known import REACHED_BY, noted
 from segments.conditions.operators import Expression
 from segments.models import ClientMetrics
 from segments.rules.tree import Kind, Limit
@@ -18,29 +19,42 @@ from segments.rules.tree import Kind, Limit
 
 def nobodys(card: Card, clients: sa.CTE) -> list[Expression]:
     """The lead is not the person of a selected client: neither linked to one, nor with an address of one."""
-    same_ones = called(Address, "theirs")
-    mine, theirs = called(Address, "mine").c, same_ones.c
-    same = sa.and_(
-        theirs.portal_id == mine.portal_id,
-        theirs.kind == mine.kind,
-        theirs.normalised == mine.normalised,
+    if card.known:
+        mine, theirs, sure = _crossing(card.scope)
+    else:
+        mine, theirs, sure = _of_mirror(card.scope)
+    same = sa.and_(theirs.c.kind == mine.c.kind, theirs.c.normalised == mine.c.normalised)
+    of_client = sa.and_(
+        theirs.c.entity == clients.c.kind, theirs.c.entity_id == clients.c.member_id
     )
-    of_client = sa.and_(theirs.entity == clients.c.kind, theirs.entity_id == clients.c.member_id)
     shared = (
-        sa.select(mine.entity_id)
-        .join(same_ones, same)
+        sa.select(mine.c.entity_id)
+        .join(theirs, same)
         .join(clients, of_client)
         .where(
-            mine.portal_id == card.scope.portal_id,
-            mine.entity == Kind.LEAD.value,
-            mine.kind.in_(REACHED_BY),
+            mine.c.portal_id == card.scope.portal_id,
+            theirs.c.portal_id == card.scope.portal_id,
+            mine.c.entity == Kind.LEAD.value,
+            *sure,
         )
     )
     return [
-        card.row.contact_id.is_(None),
-        card.row.company_id.is_(None),
+        card.own("contact_id").is_(None),
+        card.own("company_id").is_(None),
         card.id.not_in(shared),
     ]
+
+
+def _of_mirror(scope: Scope) -> tuple[Any, Any, list[Expression]]:
+    mine, theirs = called(Address, "mine"), called(Address, "theirs")
+    return mine, theirs, [mine.c.kind.in_(REACHED_BY), *scope.among(mine.c.entity_id)]
+
+
+def _crossing(scope: Scope) -> tuple[Any, Any, list[Expression]]:
+    """Of clients that changed nothing is believed: a lead that shares an address with one is unsure itself."""
+    mine, theirs = called(CrossingAddress, "mine"), called(CrossingAddress, "theirs")
+    sure = sa.tuple_(theirs.c.entity, theirs.c.entity_id).not_in(noted(scope))
+    return mine, theirs, [sure]
 
 
 def limited(query: sa.Select[Any], found: Any, scope: Scope, limit: Limit) -> sa.Select[Any]:

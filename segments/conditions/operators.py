@@ -94,7 +94,8 @@ class Operand:
 class Operator:
     """A row of the table. `empty`: whether an empty field satisfies it. `words` follow the field's label.
 
-    `compare` is a comparison of numbers itself, of columns as well as of known values.
+    `compare` is a comparison of numbers itself, of columns as well as of known values. `span`: the days a value stands
+    for, given the portal's day.
     """
 
     key: str
@@ -103,6 +104,7 @@ class Operator:
     sql: Callable[[Operand, Any], Expression]
     empty: bool = False
     compare: Callable[[Any, Any], Any] | None = None
+    span: Callable[[Any, date], Span] | None = None
 
 
 def _lowered(text: str) -> str:
@@ -222,6 +224,13 @@ _NUMBER = (
     *_EITHER,
 )  # fmt: skip
 
+_DAY = Period(1)
+
+
+def _dated(key: str, words: str, shape: Shape, span: Callable[[Any, date], Span]) -> Operator:
+    return Operator(key, words, shape, lambda o, v: o.within(span(v, o.today)), span=span)
+
+
 _FLAG = (
     Operator("yes", N_("is yes"), shapes.NOTHING, lambda o, _: o.sql.is_(True)),
     Operator("no", N_("is no"), shapes.NOTHING, lambda o, _: o.sql.is_(False)),
@@ -232,45 +241,24 @@ _FLAG = (
 )
 
 _DATE = (
-    Operator("on", N_("is on"), shapes.DAY, lambda o, v: o.within(Span(v, v))),
-    Operator(
-        "before", N_("is before"), shapes.DAY,
-        lambda o, v: o.within(Span(None, dates.moved(v, Period(1), -1))),
-    ),
-    Operator(
-        "after", N_("is after"), shapes.DAY,
-        lambda o, v: o.within(Span(dates.moved(v, Period(1), 1), None)),
-    ),
-    Operator("between", N_("is between"), shapes.DAYS, lambda o, v: o.within(Span(*v))),
-    Operator(
-        "in_last", N_("is in the last"), shapes.PERIOD,
-        lambda o, v: o.within(dates.in_last(v, o.today)),
-    ),
-    Operator(
-        "in_next", N_("is in the next"), shapes.PERIOD,
-        lambda o, v: o.within(dates.in_next(v, o.today)),
-    ),
-    Operator(
-        "more_than_ago", N_("is earlier than ago"), shapes.PERIOD,
-        lambda o, v: o.within(dates.more_than_ago(v, o.today)),
-    ),
-    Operator(
-        "this", N_("is in this"), shapes.UNIT,
-        lambda o, v: o.within(dates.calendar(v, o.today, 0)),
-    ),
-    Operator(
+    _dated("on", N_("is on"), shapes.DAY, lambda v, _: Span(v, v)),
+    _dated("before", N_("is before"), shapes.DAY, lambda v, _: Span(None, dates.moved(v, _DAY, -1))),
+    _dated("after", N_("is after"), shapes.DAY, lambda v, _: Span(dates.moved(v, _DAY, 1), None)),
+    _dated("between", N_("is between"), shapes.DAYS, lambda v, _: Span(*v)),
+    _dated("in_last", N_("is in the last"), shapes.PERIOD, dates.in_last),
+    _dated("in_next", N_("is in the next"), shapes.PERIOD, dates.in_next),
+    _dated("more_than_ago", N_("is earlier than ago"), shapes.PERIOD, dates.more_than_ago),
+    _dated("this", N_("is in this"), shapes.UNIT, lambda v, today: dates.calendar(v, today, 0)),
+    _dated(
         "previous", N_("is in the previous"), shapes.UNIT,
-        lambda o, v: o.within(dates.calendar(v, o.today, -1)),
+        lambda v, today: dates.calendar(v, today, -1),
     ),
-    Operator(
-        "next", N_("is in the coming"), shapes.UNIT,
-        lambda o, v: o.within(dates.calendar(v, o.today, 1)),
+    _dated(
+        "next", N_("is in the coming"), shapes.UNIT, lambda v, today: dates.calendar(v, today, 1)
     ),
-    Operator(
-        "back",
-        N_("is in the calendar period before by"),
-        shapes.PERIOD,
-        lambda o, v: o.within(dates.calendar(v.unit, o.today, -v.n)),
+    _dated(
+        "back", N_("is in the calendar period before by"), shapes.PERIOD,
+        lambda v, today: dates.calendar(v.unit, today, -v.n),
     ),
     Operator(
         "anniversary_today", N_("has its anniversary today"), shapes.NOTHING,

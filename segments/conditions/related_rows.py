@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from core.database import called
 from integration.goods import DealProduct, Product, ProductSection
 from integration.mirror import Activity, Address, Deal, DealContact, Lead, StageMove
+from integration.models import Timestamp
 from segments.conditions.catalog import Scope, in_base_currency
 from segments.conditions.operators import Expression
 from segments.models import ClientKind, ContactMode
@@ -104,6 +105,11 @@ def activities_of(kind: Kind, scope: Scope) -> Rows:
     )
     found = sa.union_all(direct, through_deals).subquery("activity")
     return Rows(found, found.c, found.c.card_id, ())
+
+
+def contact_moment(activity: Any) -> Expression:
+    """When a completed activity was a contact with the client, at the latest."""
+    return sa.func.greatest(activity.created_at, activity.ended_at, type_=Timestamp)
 
 
 def moves_of(kind: Kind, scope: Scope) -> Rows:

@@ -20,7 +20,7 @@ from core.database import any_of
 from core.locks import one_at_a_time
 from integration.mirror import Address
 from integration.models import Portal
-from segments.card_facts import CardFacts, FactsRun, SharedAddress
+from segments.card_facts import CardFacts, CrossingAddress, FactsRun, SharedAddress
 from segments.conditions.catalog import Scope, scope_of
 from segments.facts import summing
 from segments.rules.tree import Kind
@@ -31,6 +31,7 @@ _LOCK = 0x4346
 _MEMORY = "256MB"
 _FACTS: Any = CardFacts.__table__
 _SHARED: Any = SharedAddress.__table__
+_CROSSING: Any = CrossingAddress.__table__
 _KEY = ("kind", "normalised", "entity", "entity_id")
 
 
@@ -66,16 +67,20 @@ def find_all(session: Session, portal_id: int) -> int:
     seen = session.scalar(sa.select(FactsRun.due_at).where(FactsRun.portal_id == portal_id))
     scope = _asking_the_mirror(session, portal_id)
     basis = trust.basis_of(session, scope.rule)
-    everybody = summing.shared_addresses(scope)
-    name = f"shared_{secrets.token_hex(4)}"
+    name = f"common_{secrets.token_hex(4)}"
+    everybody = summing.common_addresses(scope)
     made = sa.CreateTableAs(everybody, name, metadata=sa.MetaData(), temporary=True)
     session.execute(made)
-    found: Any = made.table
+    common: Any = made.table
+    session.execute(sa.text(f"ANALYZE {name}"))
+    rows = sa.select(*(common.c[each] for each in ("portal_id", *_KEY)))
+    shared = rows.where(common.c.alike)
     kinds = sorted(Kind)  # in the order of the key
-    selects = [summing.of_cards(scope, kind, found) for kind in kinds]
+    selects = [summing.of_cards(scope, kind, shared.subquery()) for kind in kinds]
     cards = swap.replace(session, _FACTS, portal_id, selects)
-    swap.replace(session, _SHARED, portal_id, [sa.select(*found.c)])
-    session.execute(sa.DropTable(found))
+    swap.replace(session, _SHARED, portal_id, [shared])
+    swap.replace(session, _CROSSING, portal_id, [rows.where(common.c.crossing)])
+    session.execute(sa.DropTable(common))
     values = {
         "basis": basis,
         "cards": cards,
@@ -102,6 +107,7 @@ def follow(session: Session, portal_id: int, touched: Mapping[Kind, Collection[i
         put_off(session, portal_id)
         return
     moved = _with_neighbours(session, scope, touched)
+    _cross_anew(session, scope, touched)
     for kind in Kind:
         if moved[kind]:
             _share_anew(session, scope, kind, moved[kind])
@@ -121,10 +127,10 @@ def _with_neighbours(
     own, every = aliased(Address), aliased(Address)
     kept, flag = aliased(SharedAddress), aliased(SharedAddress)
     values = sa.union(
-        sa.select(own.kind, own.normalised, _of_leads(own)).where(
+        sa.select(own.kind, own.normalised, _of_leads(own).label("of_leads")).where(
             *summing.reached(own, scope), of_these(own)
         ),
-        sa.select(kept.kind, kept.normalised, _of_leads(kept)).where(
+        sa.select(kept.kind, kept.normalised, _of_leads(kept).label("of_leads")).where(
             kept.portal_id == portal_id, of_these(kept)
         ),
     ).cte("value")
@@ -157,7 +163,7 @@ def _with_neighbours(
 
 def _of_leads(row: Any) -> sa.ColumnElement[bool]:
     side: sa.ColumnElement[bool] = row.entity == Kind.LEAD.value
-    return side.label("of_leads")
+    return side
 
 
 def _same(one: Any, other: Any) -> sa.ColumnElement[bool]:
@@ -197,6 +203,46 @@ def _share_anew(session: Session, scope: Scope, kind: Kind, ids: list[int]) -> N
         .distinct()
     )
     session.execute(insert(_SHARED).from_select(["portal_id", *_KEY], rows))
+
+
+def _cross_anew(session: Session, scope: Scope, touched: Mapping[Kind, Collection[int]]) -> None:
+    """Leads and clients that begin or cease to share an address with one of these cards."""
+    portal_id, of_these = scope.portal_id, _among(touched)
+    mine, holder, other = aliased(Address), aliased(Address), aliased(Address)
+    elsewhere = sa.exists().where(
+        other.portal_id == portal_id, _same(other, mine), _of_leads(other) != _of_leads(mine)
+    )
+    rows = (
+        sa.select(holder.portal_id, *(getattr(holder, name) for name in _KEY))
+        .join(mine, _same(holder, mine))
+        .where(
+            *summing.reached(mine, scope), of_these(mine), elsewhere, holder.portal_id == portal_id
+        )
+        .distinct()
+    )
+    put = insert(_CROSSING).from_select(["portal_id", *_KEY], rows)
+    session.execute(put.on_conflict_do_nothing())
+    row, theirs = _CROSSING.c, aliased(CrossingAddress)
+    values = sa.select(theirs.kind, theirs.normalised).where(
+        theirs.portal_id == portal_id, of_these(theirs)
+    )
+    kept = (
+        sa.exists().where(
+            holder.portal_id == portal_id,
+            _same(holder, row),
+            holder.entity == row.entity,
+            holder.entity_id == row.entity_id,
+        ),
+        sa.exists().where(
+            other.portal_id == portal_id, _same(other, row), _of_leads(other) != _of_leads(row)
+        ),
+    )
+    gone = sa.delete(_CROSSING).where(
+        row.portal_id == portal_id,
+        sa.tuple_(row.kind, row.normalised).in_(values),
+        sa.not_(sa.and_(*kept)),
+    )
+    session.execute(gone)
 
 
 def _find_some(session: Session, scope: Scope, kind: Kind, ids: list[int]) -> None:

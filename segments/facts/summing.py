@@ -9,29 +9,31 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from integration.mirror import Address
-from segments.card_facts import CardFacts
+from segments.card_facts import COPIES, CardFacts
 from segments.conditions.card_fields import LATEST_SALES, Card
 from segments.conditions.catalog import Scope
 from segments.conditions.known import BITS, REACHED_BY, STATES, VALID
 from segments.conditions.operators import Expression
-from segments.conditions.related_rows import Rows, deals_of
-from segments.rules.tree import CLIENTS, Kind
+from segments.conditions.related_rows import Rows, activities_of, contact_moment, deals_of
+from segments.rules.tree import Kind
 from segments.worth import sales
 
 _ADDRESSED = {"email": "emails", "phone": "phones", "messenger": "messengers"}
 _EARLIEST: Expression = sa.literal_column("'-9223372036854775808'::bigint")
 _MICROSECONDS = 1_000_000
-_NULLABLE = ("last_state", "days_after_lost", "check_change")
+_NULLABLE = {column.name for column in CardFacts.__table__.columns if column.nullable}
 
 
 def of_cards(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
     """The rows of `card_facts`, without deals of their addresses' other cards: those are told by `shared`."""
     card = Card(kind, scope)
     source: Any = card.anchor
-    columns: dict[str, Any] = {}
+    mirrored = card.row
+    columns: dict[str, Any] = {name: mirrored[name] for name in COPIES if name in mirrored}
     for rows in _sums(scope, kind, shared):
         source = sa.outerjoin(source, rows, rows.c.card_id == card.id)
         columns |= {column.name: column for column in rows.c if column.name != "card_id"}
@@ -49,22 +51,32 @@ def of_cards(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
     return sa.select(*listed).select_from(source).where(*card.alive())
 
 
-def shared_addresses(scope: Scope) -> sa.Select[Any]:
-    """The rows of `shared_addresses`: addresses that several cards of a side have, for each of them."""
+def common_addresses(scope: Scope) -> sa.Select[Any]:
+    """Addresses of more than one card, for each card that has one: columns of `shared_addresses` and two flags.
+
+    `alike`: another card of its side has it; `crossing`: one of the other side.
+    """
     one = aliased(Address)
-    side = one.entity == Kind.LEAD.value
-    alike = (
-        sa.select(one.kind, one.normalised, side.label("of_leads"), one.entity, one.entity_id)
+    of_lead = one.entity == Kind.LEAD.value
+    held = (
+        sa.select(one.kind, one.normalised, of_lead.label("of_lead"), one.entity, one.entity_id)
         .where(*reached(one, scope))
         .distinct()
-        .subquery("alike")
+        .subquery("held")
     )
-    number = sa.func.count().over(partition_by=(alike.c.kind, alike.c.normalised, alike.c.of_leads))
-    held = sa.select(*alike.c, number.label("number")).subquery("held")
-    return sa.select(
-        sa.literal(scope.portal_id, sa.Integer).label("portal_id"),
-        *(held.c[name] for name in ("kind", "normalised", "entity", "entity_id")),
-    ).where(held.c.number > 1)
+    address = (held.c.kind, held.c.normalised)
+    everybody = sa.func.count().over(partition_by=address)
+    leads = sa.func.count().filter(held.c.of_lead).over(partition_by=address)
+    of_its_side = sa.case((held.c.of_lead, leads), else_=everybody - leads)
+    counted = sa.select(
+        *held.c,
+        (of_its_side > 1).label("alike"),
+        (everybody > of_its_side).label("crossing"),
+    ).subquery("counted")
+    names = ("kind", "normalised", "entity", "entity_id", "alike", "crossing")
+    of_portal = sa.literal(scope.portal_id, sa.Integer).label("portal_id")
+    rows = sa.select(of_portal, *(counted.c[name] for name in names))
+    return rows.where(counted.c.alike | counted.c.crossing)
 
 
 def reached(address: Any, scope: Scope) -> tuple[Expression, ...]:
@@ -90,8 +102,8 @@ def _sums(scope: Scope, kind: Kind, shared: Any) -> Iterable[Any]:
     yield _of_shared(scope, kind, shared).subquery("shared")
     yield _of_deals(scope, kind).subquery("dealt")
     yield _returned(scope, kind).subquery("returned")
-    if kind in CLIENTS:
-        yield _checks(scope, kind).subquery("checked")
+    yield _sold(scope, kind).subquery("bought")
+    yield _contacts(scope, kind).subquery("contacted")
 
 
 def _of_addresses(scope: Scope, kind: Kind) -> sa.Select[Any]:
@@ -174,23 +186,40 @@ def _of_deals(scope: Scope, kind: Kind) -> sa.Select[Any]:
     return sa.select(*columns).select_from(rows.source).where(*where).group_by(rows.card_id)
 
 
-def _checks(scope: Scope, kind: Kind) -> sa.Select[Any]:
-    """The field `check_change`: the mean of the latest sales over that of the earlier ones."""
+def _sold(scope: Scope, kind: Kind) -> sa.Select[Any]:
+    """Of the sales above zero: their days, and the mean of the latest ones over that of the earlier ones."""
     rows, where = _deals(scope, kind)
-    deal = rows.row
-    newest_first = (sales.sold_on(scope.rule, deal).desc(), deal.bitrix_id.desc())
+    deal, day = rows.row, sales.sold_on(scope.rule, rows.row)
+    newest_first = (day.desc(), deal.bitrix_id.desc())
     place = sa.func.row_number().over(partition_by=rows.card_id, order_by=newest_first)
     sold = (
-        sa.select(rows.card_id.label("card_id"), deal.base_amount, place.label("place"))
+        sa.select(
+            rows.card_id.label("card_id"),
+            deal.base_amount,
+            day.label("sold_on"),
+            place.label("place"),
+        )
         .select_from(rows.source)
         .where(*where, sales.is_sale(scope.rule, deal), deal.base_amount > sa.literal_column("0"))
         .subquery("sold")
     )
     latest = sa.func.avg(sold.c.base_amount).filter(sold.c.place <= LATEST_SALES)
     earlier = sa.func.avg(sold.c.base_amount).filter(sold.c.place > LATEST_SALES)
-    return sa.select(sold.c.card_id, (latest / earlier).label("check_change")).group_by(
-        sold.c.card_id
-    )
+    days = sa.func.array_agg(aggregate_order_by(sold.c.sold_on, sold.c.place.desc()))
+    return sa.select(
+        sold.c.card_id,
+        (latest / earlier).label("check_change"),
+        days.filter(sold.c.sold_on.is_not(None)).label("sold_days"),
+    ).group_by(sold.c.card_id)
+
+
+def _contacts(scope: Scope, kind: Kind) -> sa.Select[Any]:
+    """The latest completed activity."""
+    rows = activities_of(kind, scope)
+    last = sa.func.max(contact_moment(rows.row)).label("last_contact_at")
+    query = sa.select(rows.card_id.label("card_id"), last).select_from(rows.source)
+    where = (*rows.where, *scope.among(rows.card_id), rows.row.completed)
+    return query.where(*where).group_by(rows.card_id)
 
 
 def _returned(scope: Scope, kind: Kind) -> sa.Select[Any]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from core import sheets
 from core.database import any_of
 from integration.mirror import Address, AddressKind
 from segments import audience
 from segments.audience import Member
-from segments.members import sheets
 from segments.rules.tree import Kind
 
 BATCH = 5000
@@ -24,7 +22,7 @@ def lines(
     session: Session, portal_id: int, members: sa.Select[str, int], headers: Sequence[str]
 ) -> Iterator[bytes]:
     """The file in portions: a BOM, the headers, a line for each of the rows (kind, member_id)."""
-    yield b"\xef\xbb\xbf" + _line(headers)
+    yield sheets.written([headers])
     query = members.execution_options(yield_per=BATCH)
     for batch in session.execute(query).partitions(BATCH):
         cards = [(Kind(kind), number) for kind, number in batch]
@@ -35,7 +33,7 @@ def of_cards(
     session: Session, portal_id: int, cards: Sequence[tuple[Kind, int]], headers: Sequence[str]
 ) -> Iterator[bytes]:
     """The same file of these cards."""
-    yield b"\xef\xbb\xbf" + _line(headers)
+    yield sheets.written([headers])
     for start in range(0, len(cards), BATCH):
         yield from _batch(session, portal_id, list(cards[start : start + BATCH]))
 
@@ -44,7 +42,8 @@ def _batch(session: Session, portal_id: int, cards: list[tuple[Kind, int]]) -> I
     known_of = addresses(session, portal_id, cards)
     for member in audience.named(session, portal_id, cards):
         known = known_of.get((member.kind.value, member.id), {})
-        yield _line([*_card(member), *(", ".join(known.get(kind, ())) for kind in ADDRESSED)])
+        cells = (", ".join(known.get(kind, ())) for kind in ADDRESSED)
+        yield sheets.lines([[*_card(member), *cells]])
 
 
 def _card(member: Member) -> list[str]:
@@ -72,9 +71,3 @@ def addresses(
         for entity, number, address_kind, value in session.execute(query):
             found.setdefault((entity, number), {}).setdefault(address_kind, []).append(str(value))
     return found
-
-
-def _line(cells: Sequence[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, delimiter=";").writerow([sheets.safe(cell) for cell in cells])
-    return text.getvalue().encode()

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
+from core.sheets import written
 from segments.conditions.catalog import scope_of
 from segments.members import lists, membership, sheets
 from segments.members.matching import Refusal, Refused, Row, match, understand
@@ -104,7 +105,7 @@ def refused_csv(done: SegmentImport, words: Mapping[str, str]) -> bytes:
     """The refused rows as a CSV; `words`: of each reason, and of the headers «row» and «reason»."""
     header = [words["row"], words["reason"], *done.columns]
     lines = ([str(row), words.get(why, why), *cells] for row, why, cells in done.refused)
-    return sheets.written([header, *lines])
+    return written([header, *lines])
 
 
 def _read(data: bytes, filename: str) -> tuple[list[str], list[Row]]:

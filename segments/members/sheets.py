@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 
 from segments.members import workbook
@@ -14,8 +13,6 @@ MAX_ROWS = 100_000
 MAX_COLUMNS = 200
 _LONGEST_CELL = 32_767
 _DELIMITERS = ";,\t|"
-_NUMBER = re.compile(r"[+-]?[\d\s().-]+")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BadFile(ValueError):
@@ -46,22 +43,6 @@ def rows_of(data: bytes, filename: str) -> list[list[str]]:
     if sum(map(any, rows)) < 2:
         raise BadFile("empty")
     return rows
-
-
-def safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; phones and numbers stay as they are."""
-    if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell.strip()):
-        return "'" + cell
-    return cell
-
-
-def written(rows: Iterable[Iterable[str]]) -> bytes:
-    """A CSV that Excel opens by a double click: with a BOM, by semicolons, without formulas."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=";", lineterminator="\r\n").writerows(
-        [safe(cell) for cell in row] for row in rows
-    )
-    return text.getvalue().encode("utf-8-sig")
 
 
 def _decoded(data: bytes) -> str:

@@ -99,8 +99,9 @@ def _no_history(given: Given) -> list[Missing]:
 
 def _no_contact(given: Given) -> Json:
     recent = days(given["days"])
-    talked = any_of(is_("created_at", "in_last", recent), is_("ended_at", "in_last", recent))
-    silent = no("activities", is_("completed", "yes"), talked)
+    silent = any_of(
+        is_("last_contact_at", "empty"), is_("last_contact_at", "more_than_ago", recent)
+    )
     if given["field"] is None:
         return clients(silent)
     refused = all_of(is_(given["field"], "yes"), some("deals"), no("deals", _state(_OPEN, _WON)))

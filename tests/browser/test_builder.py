@@ -1,4 +1,4 @@
-"""The segment builder in the browser: by mouse, by keyboard alone, counted while one types, undone, reopened."""
+"""A marketer in the segment builder: by mouse, by keyboard alone, counted while one types, undone, reopened."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import time
 
 import pytest
 from support.live import live_world
+from support.story import PAGE, Story, let_start
 
-PAGE = ".app-page iframe"
+MARKETER = 2
 TOTAL = "[data-counter=contacts]"
 
 
@@ -18,16 +19,18 @@ def served(settings, portal, redis_url, live_sessions):
         while world.progress() is None or world.progress().status != "done":
             assert time.monotonic() < deadline, "the first reading did not end"
             time.sleep(0.2)
+        let_start(world, MARKETER)
         yield world
 
 
 def open_builder(browser, world):
-    browser.goto(f"{world.demo.url}/?user=1")
-    browser.click(".side-item >> text=Рубильник")
+    story = Story(browser, world, user=MARKETER)
+    story.begin()
     browser.click("a >> text=Сегменты", frame=PAGE)
     browser.wait("text=Сегментов пока нет", frame=PAGE)
     browser.click("a >> text=Новый сегмент", frame=PAGE)
     browser.wait("#builder", frame=PAGE)
+    return story
 
 
 def until(browser, expression, seconds=30):
@@ -45,12 +48,8 @@ def counted(browser, unlike=None):
     return int(until(browser, f"/^\\d+$/.test({shown}) && {shown} !== '{unlike}' && {shown}"))
 
 
-def no_side_scroll(browser):
-    return browser.eval("document.documentElement.scrollWidth <= innerWidth", frame=PAGE)
-
-
 def test_clients_with_lost_deals_are_built_by_mouse_counted_saved_and_reopened(browser, served):
-    open_builder(browser, served)
+    story = open_builder(browser, served)
     everybody = counted(browser)
     browser.click("[id='add-clients']", frame=PAGE)
     browser.fill("[data-filter]", "сделки состояние", frame=PAGE)
@@ -69,7 +68,7 @@ def test_clients_with_lost_deals_are_built_by_mouse_counted_saved_and_reopened(b
     browser.click("[data-history='1']", frame=PAGE)
     assert counted(browser, unlike=everybody) == lost
     assert browser.eval("document.querySelector('.tick input[value=F]').checked", frame=PAGE)
-    assert no_side_scroll(browser)
+    story.look()
 
     browser.click("a >> text=Отмена", frame=PAGE)
     browser.wait("#confirm[open]", frame=PAGE)
@@ -87,7 +86,7 @@ def test_clients_with_lost_deals_are_built_by_mouse_counted_saved_and_reopened(b
     assert browser.eval("document.querySelector('.tick input[value=F]').checked", frame=PAGE)
     browser.click("a >> text=Отмена", frame=PAGE)
     browser.wait("h1 >> text=Клиенты с проваленными сделками", frame=PAGE)
-    assert browser.errors() == []
+    story.end()
 
 
 def press(browser, *keys):

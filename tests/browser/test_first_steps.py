@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.live import live_world
-
-PAGE = ".app-page iframe"
+from support.story import PAGE, Story
 
 
 @pytest.fixture
@@ -16,24 +15,26 @@ def bare(settings, portal, redis_url, live_sessions):
 
 
 def test_the_administrator_is_led_from_the_installation_to_his_base(browser, bare):
-    browser.goto(f"{bare.demo.url}/?user=1")
-    browser.click(".side-item >> text=Рубильник")
-    browser.wait("text=Видит всю CRM", frame=PAGE)
-    browser.click("text=Дальше: что загружаем и пишем", frame=PAGE)
-    browser.wait("text=Пока вы не включите рубильник, ничего не пишется", frame=PAGE)
-    browser.click("text=Понятно, дальше", frame=PAGE)
-    browser.click("#start-steps >> text=Продажи", frame=PAGE)
+    story = Story(browser, bare, user=1, width=375, language="en")
+    story.begin()
+    browser.wait("text=Sees the whole CRM", frame=PAGE)
+    story.look()
+    browser.click("text=Next: what we read and write", frame=PAGE)
+    browser.wait("text=Nothing is written before you throw the switch", frame=PAGE)
+    browser.click("text=Clear, next: the reading", frame=PAGE)
+    browser.click("#start-steps >> text=Sales", frame=PAGE)
     browser.wait("#known a[data-open-path]", frame=PAGE)
     browser.click("#start-rule [name=pipelines][value='1']", frame=PAGE)
     browser.wait("#known >> text=→", frame=PAGE)
-    browser.click("text=Верно, дальше", frame=PAGE)
-    browser.click("text=Включить запись", frame=PAGE)
-    browser.wait("[aria-current=step] >> text=Ваша база", frame=PAGE)
-    browser.wait("text=Кому стоит написать сегодня", frame=PAGE)
+    browser.click("text=Right, next: writing", frame=PAGE)
+    browser.click("text=Switch writing on", frame=PAGE)
+    browser.wait("[aria-current=step] >> text=Your base", frame=PAGE)
+    browser.wait("text=Worth a mailing today", frame=PAGE)
     for width in (1280, 768, 375):
-        browser.viewport(width, 900)
+        story.resize(width)
         assert browser.eval("document.documentElement.scrollWidth <= innerWidth", frame=PAGE)
-    browser.click("text=Закончить и открыть главную", frame=PAGE)
-    browser.wait("text=Что делать дальше", frame=PAGE)
-    browser.wait("#running >> text=Сейчас ничего не отправляется", frame=PAGE)
-    assert browser.errors() == []
+    story.look()
+    browser.click("text=Finish and open the home page", frame=PAGE)
+    browser.wait("text=What to do next", frame=PAGE)
+    browser.wait("#running >> text=Nothing is going out now", frame=PAGE)
+    story.end()

@@ -60,6 +60,7 @@ def prepared(world):
 
 
 def go(browser, path, until):
+    browser.wait("#root:not([inert])", frame=PAGE)
     browser.eval(f"void window.htmx.ajax('GET', '{path}', '#page')", frame=PAGE)
     browser.wait(until, frame=PAGE)
 
@@ -74,6 +75,13 @@ def until(condition, seconds=20):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def step_back(browser, newest):
+    """Take back the last change, once the page knows of the block it brought."""
+    browser.wait(f"#block-{newest}", frame=PAGE)
+    browser.eval("document.activeElement.blur()", frame=PAGE)
+    browser.click("[data-history='-1']", frame=PAGE)
 
 
 CHOOSE = """
@@ -147,8 +155,7 @@ def test_a_letter_is_written_by_mouse_and_keyboard_and_seen_as_the_client_gets_i
     until(lambda: saved(served, mailing_id)["blocks"][1]["type"] == "heading")
     browser.press("Alt+KeyC")
     until(lambda: len(saved(served, mailing_id)["blocks"]) == blocks + 1)
-    browser.eval("document.activeElement.blur()", frame=PAGE)
-    browser.click("[data-history='-1']", frame=PAGE)
+    step_back(browser, blocks)
     until(lambda: len(saved(served, mailing_id)["blocks"]) == blocks)
 
     browser.click(".add-blocks >> text=Текст", frame=PAGE)

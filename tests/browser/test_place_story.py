@@ -6,13 +6,14 @@ import pytest
 import sqlalchemy as sa
 from support import axe
 from support.live import live_world
+from support.story import SLIDER, TAB, Story, let_start
 
 from integration import field_types
 from mailings.models import Mailing
 from segments.members import choosing
 from segments.rules.tree import Kind
 
-SLIDER, TAB = ".app-slider iframe", ".card-app iframe"
+MARKETER = 2
 BADGE = "[data-field=UF_CRM_RUBILNIK_VALUE] iframe"
 
 
@@ -24,6 +25,7 @@ def served(settings, portal, redis_url, live_sessions):
         world.set_rule(pipelines=(0, 1))
         world.count()
         field_types.show(world.runtime, world.portal)
+        let_start(world, MARKETER)
         yield world
 
 
@@ -40,13 +42,15 @@ def readable(browser, frame):
 
 
 def test_from_lists_and_cards_into_a_list_and_a_mailing(browser, served):
-    through_the_cards(browser, served)
-    through_the_lists(browser, served)
-    assert browser.errors() == []
+    story = Story(browser, served, user=MARKETER, width=375)
+    through_the_cards(browser, story)
+    through_the_lists(browser, story)
+    story.end()
 
 
-def through_the_lists(browser, served):
-    browser.goto(f"{served.demo.url}/crm/contact/list/?user=1")
+def through_the_lists(browser, story):
+    served = story.world
+    story.go("/crm/contact/list/")
     browser.click(".grid tbody tr:first-child .cell-menu button")
     browser.click(".widget-item >> text=Рубильник")
     browser.wait("text=Выбрана 1 карточка", frame=SLIDER)
@@ -81,9 +85,10 @@ def through_the_lists(browser, served):
     assert {each.id for each in listed} >= {made.id, mailing.segment_id}
 
 
-def through_the_cards(browser, served):
+def through_the_cards(browser, story):
+    served = story.world
     deal = next(row for row in served.rows("deal") if row.get("CONTACT_ID"))
-    browser.goto(f"{served.demo.url}/crm/deal/details/{deal['ID']}/?user=1")
+    story.go(f"/crm/deal/details/{deal['ID']}/")
     browser.wait(".badge", frame=BADGE)
     assert browser.eval("document.documentElement.scrollHeight <= 40", frame=BADGE)
     assert readable(browser, BADGE) == (True, [])
@@ -94,7 +99,7 @@ def through_the_cards(browser, served):
     lead = next(
         row["ID"] for row in served.rows("lead") if row.get("PHONE") and not row.get("CONTACT_ID")
     )
-    browser.goto(f"{served.demo.url}/crm/lead/details/{lead}/?user=1")
+    story.go(f"/crm/lead/details/{lead}/")
     browser.click("[role=tab] >> text=Рубильник")
     browser.wait("text=Что известно об этом лиде", frame=TAB)
     browser.click("summary >> text=Добавить в список", frame=TAB)

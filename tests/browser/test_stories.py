@@ -1,4 +1,4 @@
-"""Whole stories in the portal's frame: an administrator installs, a marketer sets up, a manager looks."""
+"""Whole stories in the portal's frame: an administrator installs, sets up and mends; a manager works with his clients."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import requests
 from support.live import live_world
+from support.story import PAGE, TAB, Story
 
 from core import queue
 from core.queue import Queue
@@ -14,8 +15,7 @@ from integration.models import QuarantinedRow
 from integration.placements import BOUND, LEFT_MENU
 from segments.models import ClientMetrics, MetricsRun
 
-PAGE = ".app-page iframe"
-TAB = ".card-app iframe"
+ADMIN, MANAGER = 1, 6
 
 
 @pytest.fixture
@@ -32,15 +32,11 @@ def served(settings, portal, redis_url, live_sessions):
         yield world
 
 
-def open_app(browser, world, user=1):
-    browser.goto(f"{world.demo.url}/?user={user}")
-    browser.click(".side-item >> text=Рубильник")
-
-
-def no_side_scroll(browser):
-    return browser.eval("document.documentElement.scrollWidth <= innerWidth") and browser.eval(
-        "document.documentElement.scrollWidth <= innerWidth", frame=PAGE
-    )
+def opened(browser, world, user=ADMIN, **how):
+    """The application, opened from the portal's menu."""
+    story = Story(browser, world, user=user, **how)
+    story.begin()
+    return story
 
 
 def best_contact(world):
@@ -65,17 +61,16 @@ def wait_until(ready, seconds=30):
 
 
 def test_the_administrator_installs_in_the_browser(browser, bare):
-    browser.goto(f"{bare.demo.url}/?user=1")
-    browser.click(".side-item >> text=Рубильник")
+    story = opened(browser, bare)
     browser.wait("text=Первые шаги", frame=PAGE)
     app = bare.demo.control("")["apps"][0]
     assert app["installed"], "installFinish came from the browser"
     assert set(app["placements"]) == set(BOUND) - {LEFT_MENU}
-    assert browser.errors() == []
+    story.end()
 
 
 def test_the_switch_writes_figures_that_the_manager_sees_and_can_take_apart(browser, served):
-    open_app(browser, served)
+    story = opened(browser, served)
     browser.wait("text=Запись на портал выключена", frame=PAGE)
     browser.click("text=Посмотреть, что изменится", frame=PAGE)
     browser.wait("text=карточ", frame=PAGE)
@@ -90,12 +85,12 @@ def test_the_switch_writes_figures_that_the_manager_sees_and_can_take_apart(brow
     browser.click("text=Записывать на портал", frame=PAGE)
     browser.click("form[hx-post='/settings/writing'] button >> text=Сохранить", frame=PAGE)
     browser.wait(".alert.success", frame=PAGE)
-    assert no_side_scroll(browser)
+    story.look()
     truth = served.truth()["contacts"][contact_id]
     wanted = Decimal(str(truth["ltv"]))
     wait_until(lambda: Decimal((held(served, contact_id) or "0|").partition("|")[0]) == wanted)
 
-    browser.goto(f"{served.demo.url}/crm/contact/details/{contact_id}/?user=1")
+    story.go(f"/crm/contact/details/{contact_id}/")
     browser.wait("[data-field=UF_CRM_RUBILNIK_LTV] .value")
     shown = browser.text("[data-field=UF_CRM_RUBILNIK_LTV] .value")
     digits = "".join(c for c in shown if c.isdigit() or c in ",-−").replace(",", ".")
@@ -109,7 +104,7 @@ def test_the_switch_writes_figures_that_the_manager_sees_and_can_take_apart(brow
         row = session.get_one(ClientMetrics, (served.portal_id, "contact", int(contact_id)))
         row.ltv = Decimal(987_654_321)
     browser.wait("text=987 654 321", frame=TAB)
-    assert browser.errors() == []
+    story.end()
 
 
 def test_a_manager_without_rights_sees_no_figures(browser, served):
@@ -130,18 +125,31 @@ def test_a_manager_without_rights_sees_no_figures(browser, served):
     assert "₽" not in text
 
 
-def test_the_base_as_a_whole_is_for_administrators(browser, served):
+def test_a_manager_finds_a_client_who_fell_silent_and_plans_to_call_him(browser, served):
     wait_until(lambda: served.truth() and metrics_known(served))
-    open_app(browser, served, user=6)
-    browser.wait("#mine-silent", frame=PAGE)
-    assert "Ваша клиентская база" not in browser.text("body", frame=PAGE)
-    assert browser.count("#mine-silent [data-open-path]", frame=PAGE) > 0, "his own clients alone"
-    for width in (768, 375, 1280):
-        browser.viewport(width, 900)
-        assert no_side_scroll(browser)
-    assert browser.errors() == []
-    open_app(browser, served, user=1)
-    browser.wait("text=Самые ценные контакты", frame=PAGE)
+    story = opened(browser, served, MANAGER)
+    browser.wait("#mine-silent [data-open-path]", frame=PAGE)
+    assert "Ваша клиентская база" not in browser.text("body", frame=PAGE), "his own clients alone"
+    story.look()
+    story.resize(768)
+    story.look()
+    card = browser.attribute("#mine-silent [data-open-path]", "data-open-path", frame=PAGE)
+    story.go(card)
+    browser.click("[role=tab] >> text=Рубильник")
+    browser.wait("text=Из чего сложился LTV", frame=TAB)
+    browser.click("#profile .proposal >> text=Поставить дело", frame=TAB)
+    browser.wait("#profile >> text=Дело на карточке", frame=TAB)
+    story.look(TAB)
+
+    story = opened(browser, served, MANAGER, width=375, language="en")
+    browser.wait("#mine-silent >> text=Fell silent", frame=PAGE)
+    story.look()
+    story.go(card)
+    browser.click("[role=tab] >> text=Rubilnik")
+    browser.wait("text=What LTV is made of", frame=TAB)
+    browser.click("#profile .proposal >> text=Make a to-do", frame=TAB)
+    browser.wait("#profile >> text=The to-do is on the card", frame=TAB)
+    story.look(TAB)
 
 
 def metrics_known(world):
@@ -161,7 +169,7 @@ def test_the_administrator_sees_what_is_wrong_and_mends_it(browser, served):
     wait_until(lambda: metrics_known(served))
     for name in ("ticker", "sender", *(f"worker-{each}" for each in Queue)):
         queue.beat(served.runtime.redis, name)
-    open_app(browser, served)
+    story = opened(browser, served, width=768)
     browser.click("a >> text=Состояние", frame=PAGE)
     browser.wait("text=Всё в порядке", frame=PAGE)
     contacts = [row["ID"] for row in served.rows("contact")[:2]]
@@ -183,22 +191,20 @@ def test_the_administrator_sees_what_is_wrong_and_mends_it(browser, served):
     browser.wait("text=1 строка отложена", frame=PAGE)
     browser.click("#verdict >> text=Перечитать все", frame=PAGE)
     browser.wait("text=Всё в порядке", frame=PAGE)
-    for width in (1280, 375):
-        browser.viewport(width, 900)
-        assert no_side_scroll(browser)
+    story.look()
     browser.click("#rows >> text=Перечитать всё", frame=PAGE)
     browser.click("dialog[open] [value=yes]", frame=PAGE)
     browser.wait("text=Полная загрузка начинается", frame=PAGE)
     browser.click("text=Показать ещё", frame=PAGE)
     browser.wait("text=Расход работы", frame=PAGE)
-    assert browser.errors() == []
+    story.end()
 
 
 def test_the_administrator_sees_what_a_rule_changes_saves_it_and_puts_the_old_one_back(
     browser, served
 ):
     wait_until(lambda: metrics_known(served))
-    open_app(browser, served)
+    story = opened(browser, served)
     browser.wait("text=Самые ценные контакты", frame=PAGE)
     browser.click("a >> text=Настройки", frame=PAGE)
     browser.click("text=Подбор персонала", frame=PAGE)
@@ -210,9 +216,9 @@ def test_the_administrator_sees_what_a_rule_changes_saves_it_and_puts_the_old_on
     assert "Поровну каждому контакту".lower() in shown.lower()
     assert browser.count("[data-preview] a[data-open-path]", frame=PAGE) > 0
     assert browser.count("#rule-history", frame=PAGE) == 0, "looking has saved nothing"
-    for width in (375, 1280):
-        browser.viewport(width, 900)
-        assert no_side_scroll(browser)
+    story.resize(375)
+    story.look()
+    story.resize(1280)
 
     browser.click("text=Сохранить правило", frame=PAGE)
     browser.wait("text=Пересчитано по новому правилу", frame=PAGE)
@@ -221,4 +227,4 @@ def test_the_administrator_sees_what_a_rule_changes_saves_it_and_puts_the_old_on
     browser.click("#confirm [value=yes]", frame=PAGE)
     browser.wait("text=Версия 3", frame=PAGE)
     browser.wait("text=Пересчитано по новому правилу", frame=PAGE)
-    assert browser.errors() == []
+    story.end()

@@ -85,3 +85,20 @@ def test_it_is_refused_for_good_and_begun_again_from_the_foot_of_the_page(browse
 
     browser.eval("document.querySelector('[data-tour]').remove()")
     assert not browser.visible(".page-end [data-tour-start]"), "a page without a tour"
+
+
+def test_a_step_follows_its_place_when_the_page_puts_it_anew(browser, gallery):
+    opened(browser, gallery)
+    browser.click("#tour-offer [data-tour-start]")
+    browser.click("[data-tour-next]")
+    settled = "document.dispatchEvent(new Event('htmx:after:settle'))"
+    browser.eval(
+        "(() => { const old = document.querySelector('.columns > .card');"
+        f" old.replaceWith(old.cloneNode(true)); {settled}; }})()"
+    )
+    assert said(browser) == ("Загрузка", "Шаг 2 из 3"), "the news of a page do not end its tour"
+    assert beside(browser, ".columns > .card.toured")
+    browser.eval(f"document.querySelector('.columns').remove(); {settled}")
+    assert not browser.visible("#tour"), "what is gone is not spoken of"
+    assert browser.count(".toured") == 0
+    assert browser.errors() == []

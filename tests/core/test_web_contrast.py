@@ -14,6 +14,7 @@ WORDS = [
     *((ink, ground) for ink in ("text", "text-2", "link") for ground in GROUNDS),
     *((f"on-{tone}-soft", f"{tone}-soft") for tone in ("success", "warning", "danger")),
     *(("link", "primary-soft"), ("sel-text", "sel-bg"), ("ai", "ai-soft")),
+    ("placeholder", "surface"),
 ]
 FILLED_IN = {
     "components.css": (".input", ".check input", ".switch-track"),
@@ -61,6 +62,20 @@ def test_what_is_filled_in_is_told_from_its_ground(colours):
         if edge in edges or ground == "surface"
     }
     assert {pair: round(found, 2) for pair, found in faint.items() if found < 3} == {}
+
+
+def test_only_readable_colours_are_given_to_words():
+    """What a field says while it is empty, and the words of drawings, are seen by no browser's check."""
+    words = re.compile(
+        r"[^{}\n]*(?:placeholder|text)\b[^{}\n]*{[^{}]*?(?:color|fill): var\(--([\w-]+)\)"
+    )
+    given = {
+        name
+        for sheet in STATIC.glob("*.css")
+        for name in words.findall(sheet.read_text(encoding="utf-8"))
+    }
+    assert "placeholder" in given
+    assert given <= {ink for ink, _ in WORDS}
 
 
 def rule(sheet, selector):

@@ -17,16 +17,8 @@ from support.neighbours import (
     recorded_statements,
     side_by_side,
 )
-from support.samples import (
-    cards,
-    letters,
-    mail_settings,
-    mailings,
-    portal,
-    rules,
-    segments,
-)
 from support.samples.commands import COMMANDS, FOR_ALL_PORTALS
+from support.samples.every import SAMPLES
 from support.tables import empty
 from support.visitor import OURS, Visitor
 
@@ -39,11 +31,6 @@ from segments.models import ClientKind, ClientMetrics
 from segments.saved import Segment
 from segments.worth.explain import Client
 
-SAMPLES = {
-    route: sample
-    for each in (portal, rules, segments, cards, mailings, letters, mail_settings)
-    for route, sample in each.SAMPLES.items()
-}
 THEIRS = "Канарейкин"
 OUR_AMOUNT, THEIR_AMOUNT = Decimal("41526377.00"), Decimal("73829164.00")
 

@@ -10,7 +10,7 @@ from flask import Flask
 from support.card_data import CardPortal
 
 import insights.entry_views
-import insights.views
+import insights.tab.views
 import integration.views
 from core import runtime
 from core.runtime import Runtime
@@ -70,7 +70,7 @@ def tab(portal_settings, sessions, session, portal):
     web.testing = True
     web.register_blueprint(integration.views.blueprint)
     web.register_blueprint(insights.entry_views.blueprint)
-    web.register_blueprint(insights.views.blueprint)
+    web.register_blueprint(insights.tab.views.blueprint)
     shell.register(web, portal_settings, recheck=integration.views.recheck)
     return Tab(web.test_client(), portal, session)
 

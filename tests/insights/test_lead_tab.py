@@ -11,9 +11,9 @@ from support.world import counted, read
 
 from core.clock import utcnow
 from core.database import transaction
-from insights import lead, profile
 from insights.rules.advice import Act, LeadStanding, for_lead
 from insights.subject import LeadCard
+from insights.tab import lead, profile
 from integration.mirror import Lead
 from mailings.models import Delivery
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from support.mail_results import MailPortal, signed_in, web
 from support.settings_page import plain
 
-import insights.views
+import insights.tab.views
 from core.clock import utcnow
-from insights import received
+from insights.tab import received
 from integration.models import MergedClient, Portal
 from mailings.models import Attribution
 from segments.models import MetricsRun
@@ -29,7 +29,7 @@ def crm(session):
 def page(settings, sessions, redis_url, crm):
     """Ask for a page of the tab as a manager who was proved to be allowed to see Anna."""
     headers = signed_in(settings, crm.id, is_admin=False, clients=(ANNA,)) | {"HX-Request": "true"}
-    with web(settings, sessions, insights.views.blueprint) as client:
+    with web(settings, sessions, insights.tab.views.blueprint) as client:
 
         def ask(path, status=200):
             crm.session.commit()

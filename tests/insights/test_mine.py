@@ -11,11 +11,11 @@ from support.mail_results import MailPortal, signed_in, web
 from support.settings_page import plain
 from support.world import counted
 
-import insights.mine_views
+import insights.mine.views
 from core.clock import utcnow
 from core.web import session as web_session
-from insights import mine
-from insights.mine_rows import Occasion
+from insights.mine import clients
+from insights.mine.rows import Occasion
 from integration.mirror import Company, Deal
 from segments.models import ClientMetrics, MetricsRun
 
@@ -46,7 +46,7 @@ class Clients(MailPortal):
         return f"{kind}:{number}"
 
     def listed(self, occasion, among=None, after=""):
-        return mine.page(self.session, (self.id, ME), occasion, among, after)
+        return clients.page(self.session, (self.id, ME), occasion, among, after)
 
     def names(self, occasion, among=None):
         return [line.client for line in self.listed(occasion, among).lines]
@@ -64,7 +64,7 @@ def crm(session):
 @pytest.fixture
 def page(settings, sessions, redis_url, crm):
     """Ask for the lists as an employee the portal lets read these clients."""
-    with web(settings, sessions, insights.mine_views.blueprint) as client:
+    with web(settings, sessions, insights.mine.views.blueprint) as client:
 
         def ask(*clients, path="/home/mine", status=200, **viewer):
             crm.session.commit()
@@ -126,8 +126,8 @@ def test_nobody_elses_clients_are_listed(crm, session):
     crm.client(5, ago=400, kind="company", is_my_company=True)
     for occasion in (Occasion.SILENT, Occasion.ANSWERED):
         assert crm.names(occasion) == ["contact:1"]
-    assert mine.candidates(session, crm.id, ME) == ["contact:1"]
-    assert mine.candidates(session, 0, ME) == []
+    assert clients.candidates(session, crm.id, ME) == ["contact:1"]
+    assert clients.candidates(session, 0, ME) == []
 
 
 def test_whoever_is_being_spoken_to_is_neither_due_nor_silent(crm, session):
@@ -214,7 +214,7 @@ def change(world, table, row_id, **fields):
 def test_a_session_names_those_of_his_clients_the_portal_lets_the_manager_read(world):
     world.reach(counted)
     with world.runtime.sessions() as database:
-        wanted = mine.candidates(database, world.portal_id, ME)
+        wanted = clients.candidates(database, world.portal_id, ME)
     assert len(wanted) > 3, "the data has clients to speak of"
     assert opened(world, ME) == wanted
 

@@ -12,9 +12,9 @@ from support.world import read
 
 from core.clock import utcnow
 from core.database import transaction
-from insights import actions, card, profile
 from insights.rules.advice import OFFERS, Act, Standing, advice
 from insights.rules.rhythm import Rhythm
+from insights.tab import actions, card, profile
 from integration.mirror import Deal
 from mailings.consent import suppressions
 from mailings.models import Offer

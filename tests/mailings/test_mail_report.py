@@ -16,7 +16,7 @@ from support.settings_page import plain
 from core.clock import utcnow
 from integration.mirror import Deal, Lead, PortalUser, Status
 from mailings.models import Attribution, Delivery, DeliveryAttempt, Mailing
-from mailings.results import details, leads, recipients, report
+from mailings.results import details, recipients, report
 from mailings.results.recipients import Did, Wanted
 from mailings.rules import rates
 from mailings.rules.events import EventKind
@@ -316,19 +316,6 @@ def test_what_followed_is_listed_with_stage_and_owner(crm, page, session):
     assert "Окна" in page(f"/mailings/{mailing.id}/leads?live=1"), (
         "a portal that can't be asked hides nothing"
     )
-
-
-def test_what_followed_is_paged(crm, session, monkeypatch):
-    monkeypatch.setattr(leads, "PAGE", 3)
-    mailing = crm.mailing()
-    for number in range(1, 8):
-        follow(crm, mailing, number, "deal", number)
-    seen, after = [], ""
-    while after is not None:
-        cards, after = leads.page(session, mailing, after=after)
-        seen += [card.id for card in cards]
-    assert seen == [1, 2, 3, 4, 5, 6, 7]
-    assert len(leads.page(session, mailing, after="rubbish")[0]) == 3
 
 
 def test_the_next_letter_goes_to_those_who_did_not_open(crm, page, session):

@@ -191,7 +191,11 @@ def test_an_address_is_added_by_hand_found_and_lifted_but_not_after_a_complaint(
     found = pages.get(path, search="NO@example.com")
     assert "попросил по телефону" in found
     sent = html.unescape(re.search(r'hx-vals="([^"]+)"', pages.page)[1])
-    assert json.loads(sent) == {"channel": "email", "address": "no@example.com"}
+    assert json.loads(sent) == {
+        "channel": "email",
+        "address": "no@example.com",
+        "query": "view=&sort=-since&search=NO%40example.com",
+    }
     assert "В списке нет" in pages.get(path, search="yes@example.com")
     pages.post(f"{path}/lift", channel="email", address="no@example.com")
     assert pages.status == 200

@@ -13,7 +13,7 @@ from support.known_facts import assert_as_from_scratch
 from support.segment_portal import NOW, Maker, stored
 from support.segment_questions import random_definitions
 
-from integration.mirror import Address, Company, Contact, Deal, DealContact, Lead
+from integration.mirror import Activity, Address, Company, Contact, Deal, DealContact, Lead
 from integration.models import ChangedCard, ChangedClient
 from segments import audience
 from segments.card_facts import FactsRun
@@ -93,6 +93,29 @@ _OF_ADDRESSES = st.lists(
     ),
     max_size=2,
 )
+_BOUGHT = st.builds(
+    lambda op, value, sale: [_is("sold_on", op, value), _is("amount", "gt", 0), *sale],
+    *(st.just("in_last"), st.sampled_from([{"n": days, "unit": "day"} for days in (0, 90, 700)])),
+    st.sampled_from([[], [_is("is_sale", "yes")]]),
+) | st.sampled_from(
+    [
+        [_is("sold_on", op, value), _is("amount", "gt", 0)]
+        for op, value in (
+            *(("before", "2026-06-01"), ("after", "2026-01-15"), ("on", "2026-11-01")),
+            *(("more_than_ago", {"n": 200, "unit": "day"}), ("back", {"n": 1, "unit": "year"})),
+            *(("weekday", [1, 2, 3]), ("filled", None), ("this", "year")),
+        )
+    ]
+)
+_OF_ANY = [
+    *(_is("source", "any_of", ["WEB"]), _is("source", "empty"), _is("company", "filled")),
+    *(_is("responsible", "any_of", ["1"]), _is("birth_date", "anniversary_month", [3, 5, 7])),
+    *(_is("created_at", "in_last", {"n": 1, "unit": "year"}), _is("last_contact_at", "filled")),
+    _is("last_contact_at", "in_last", {"n": 300, "unit": "day"}),
+]
+_OF_LEADS = [
+    *(_is("state", "any_of", ["P"]), _is("client_contact", "empty"), _is("closed_at", "filled")),
+]
 _MEASURE = st.sampled_from(["any", "none", "last", "first"])
 
 
@@ -108,6 +131,13 @@ _QUESTION = st.one_of(
     st.builds(_related, st.just("deals"), _MEASURE, _OF_DEALS),
     st.builds(_related, st.just("addresses"), st.sampled_from(["any", "none"]), _OF_ADDRESSES),
     _COUNT,
+    st.builds(_related, st.just("deals"), st.sampled_from(["any", "none"]), _BOUGHT),
+    st.builds(
+        lambda where, op, value: _related("deals", "count", where) | {"op": op, "value": value},
+        _BOUGHT,
+        st.sampled_from(["eq", "lt", "ge"]),
+        st.integers(0, 2),
+    ),
     st.integers(0, 400).map(
         lambda days: _related(
             "deals", "any", [_is("is_sale", "yes"), _is("days_after_lost", "le", days)]
@@ -115,11 +145,17 @@ _QUESTION = st.one_of(
     ),
 )
 _CHECKS = st.sampled_from([0.5, 1, 1.3]).map(lambda ratio: _is("check_change", "ge", ratio))
-_TREE = st.builds(
-    lambda mode, parts: {mode: parts},
-    st.sampled_from(["all", "any", "none"]),
-    st.lists(_QUESTION, min_size=1, max_size=3),
-)
+
+
+def _tree(*copied):
+    return st.builds(
+        lambda mode, parts: {mode: parts},
+        st.sampled_from(["all", "any", "none"]),
+        st.lists(_QUESTION | st.sampled_from(copied), min_size=1, max_size=3),
+    )
+
+
+_TREE, _LEADS = _tree(*_OF_ANY), _tree(*_OF_ANY, *_OF_LEADS)
 _CLIENTS = st.one_of(_TREE, st.builds(lambda t, c: {"any": [t, c]}, _TREE, _CHECKS))
 SUMMED = st.builds(
     lambda clients, leads: (
@@ -128,7 +164,7 @@ SUMMED = st.builds(
         | ({"leads": {"where": leads}} if leads or not clients else {})
     ),
     st.one_of(st.none(), _CLIENTS),
-    st.one_of(st.none(), _TREE),
+    st.one_of(st.none(), _LEADS),
 ).map(
     lambda raw: (
         raw if raw.get("leads", {}).get("where", True) else raw | {"leads": {"where": {"all": []}}}
@@ -215,8 +251,35 @@ class Editor:
                 changed = ChangedClient(portal_id=self.portal_id, kind=kind, client_id=client_id)
                 self.session.add(changed)
 
+    def card(self):
+        """A card's own columns change; a lead is linked to a client, or not any longer."""
+        kind = self.pick.choice(list(TABLES))
+        card = self.session.get(TABLES[kind], (self.portal_id, self.pick.randint(1, 5)))
+        card.source_id, card.created_at = self.pick.choice([None, "WEB"]), self.maker.moment()
+        if kind == "lead":
+            card.contact_id, card.closed_at = self.pick.choice([None, 1, 2]), self.maker.moment()
+        self.note(kind, card.bitrix_id)
+
+    def activity(self):
+        """An activity of a client is completed, or isn't any longer."""
+        activity = self.session.get(Activity, (self.portal_id, self.pick.randint(1, 24)))
+        activity.completed = not activity.completed
+        activity.ended_at = self.maker.moment()
+        kind = {1: "lead", 3: "contact", 4: "company"}.get(activity.owner_type)
+        if kind is not None:
+            self.note(kind, activity.owner_id)
+            return
+        deal = self.session.get(Deal, (self.portal_id, activity.owner_id))
+        links = sa.select(DealContact.contact_id).where(
+            DealContact.portal_id == self.portal_id, DealContact.deal_id == deal.bitrix_id
+        )
+        self.note("contact", *{deal.contact_id, *self.session.scalars(links)})
+        self.note("company", deal.company_id)
+        self.note("lead", deal.lead_id)
+
     def edit(self):
-        self.pick.choice([self.addresses, self.addresses, self.burial, self.deal, self.deal])()
+        ways = [self.addresses, self.burial, self.deal, self.card, self.activity]
+        self.pick.choice([*ways, self.addresses, self.deal])()
         self.session.flush()
 
     def take(self):

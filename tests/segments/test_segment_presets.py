@@ -222,8 +222,9 @@ def foreign(card: Card) -> bool:
 
 
 def silent(card: Card) -> bool:
-    days = [local(a["created_at"]) for a in card.activities() if a["completed"]]
-    if any(day is not None and ago(60) <= day <= TODAY for day in days):
+    done = [a for a in card.activities() if a["completed"]]
+    days = [local(a[name]) for a in done for name in ("created_at", "ended_at")]
+    if any(day is not None and ago(60) <= day for day in days):
         return False
     asked_not_to = card.row["custom"].get("UF_CRM_FLAG") is True
     return not (asked_not_to and card.deals("F") and not card.deals("S", "P"))

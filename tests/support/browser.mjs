@@ -9,7 +9,9 @@ const settings = JSON.parse(process.argv[2])
 const browser = await chromium.launch({
   executablePath: settings.chromium,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--disable-site-isolation-trials', // frames stay in their page's process: clicks into others get lost under load
+    '--test-third-party-cookie-phaseout'], // a frame of another site keeps no cookies, as more and more people have it
 })
 let wanted, context, page, errors, requests
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from segments.card_facts import CardFacts, SharedAddress
+from segments.card_facts import CardFacts, CrossingAddress, SharedAddress
 from segments.facts import keeping
 
 
 def kept_facts(session: Session, portal_id: int) -> list[list[tuple[str, ...]]]:
-    """Both tables as they are."""
+    """The tables as they are."""
     return [
         sorted(
             tuple(str(each) for each in row)
@@ -18,7 +18,7 @@ def kept_facts(session: Session, portal_id: int) -> list[list[tuple[str, ...]]]:
                 sa.select(table.__table__).where(table.portal_id == portal_id)
             )
         )
-        for table in (CardFacts, SharedAddress)
+        for table in (CardFacts, SharedAddress, CrossingAddress)
     ]
 
 

@@ -20,10 +20,13 @@ PAUSE = 0.1
 def live_world(
     settings: Settings, demo: DemoPortal, *, installed: bool = True, working: bool = True
 ) -> Iterator[World]:
-    """A world whose pages a browser can open, and whose jobs are done as they come, if it is `working`."""
+    """A world whose pages a browser can open, and whose jobs are done as they come, if it is `working`.
+
+    To the browser it is another site than the portal, as in life: `localhost` in frames of 127.0.0.1.
+    """
     switch = _Switch()
     server = make_server("127.0.0.1", 0, switch, threaded=True)
-    address = f"http://127.0.0.1:{server.server_port}"
+    address = f"http://localhost:{server.server_port}"
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     stop = threading.Event()

@@ -40,7 +40,7 @@ _LATIN, _CYRILLIC = (
     re.compile(r"[А-Яа-яЁё]{2,}"),
 )
 _PRODUCTS = """
-    Bitrix24 REST SMTP IMAP DNS SPF DKIM DMARC CSV JSON HTML MJML XLSX SMS LTV RFM URL UTM ID PIN TLS SSL
+    Bitrix24 REST SMTP IMAP DNS TXT SPF DKIM DMARC CSV JSON HTML MJML XLSX SMS LTV RFM URL UTM ID PIN TLS SSL
     E-mail e-mail mail Apple Mail CRM INBOX ROI Ctrl Shift Alt Delete STARTTLS Liquid VIP Rubilnik rubilnik Message Telegram WhatsApp Viber Gmail Outlook RUB USD EUR KZT
 """
 PRODUCTS = frozenset(_PRODUCTS.split())

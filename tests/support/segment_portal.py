@@ -239,7 +239,8 @@ class Maker:
                  "type_id": pick.choice([1, 2, 4]), "direction": self.maybe(pick.choice([1, 2])),
                  "completed": pick.random() < 0.5, "subject": self.maybe(self.word()),
                  "responsible_id": self.maybe(pick.randint(1, 3)), "provider_id": None,
-                 "created_at": self.maybe(self.moment()), "started_at": None, "ended_at": None}
+                 "created_at": self.maybe(self.moment()), "started_at": None,
+                 "ended_at": self.maybe(self.moment())}
             )  # fmt: skip
         for number in range(1, 41):
             entity, most = pick.choice([("deal", 30), ("deal", 30), ("lead", 10)])

@@ -115,6 +115,7 @@ def card_value(rows: Rows, kind: str, card: dict[str, Any], key: str) -> Any:
     computed = {
         "days_in_stage": lambda: days_in_stage(card),
         "check_change": lambda: check_change(deals_of(rows, kind, card["bitrix_id"])),
+        "last_contact_at": lambda: last_contact(rows, kind, card["bitrix_id"]),
         "lifecycle": lambda: life_stage(rows, kind, card),
     }
     if key in computed:
@@ -227,6 +228,13 @@ def days_in_stage(row: dict[str, Any]) -> Decimal | None:
     """Days since the stage changed."""
     moved = row["moved_at"]
     return None if moved is None else Decimal((NOW - moved).total_seconds()) / 86_400
+
+
+def last_contact(rows: Rows, kind: str, card_id: int) -> datetime | None:
+    """The latest begin or end of a completed activity of the card or its deals."""
+    done = [each for each in related_rows(rows, kind, card_id, "activities") if each["completed"]]
+    moments = [each[name] for each in done for name in ("created_at", "ended_at")]
+    return max(filter(None, moments), default=None)
 
 
 def check_change(deals: list[dict[str, Any]]) -> Decimal | None:

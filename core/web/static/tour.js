@@ -12,46 +12,53 @@
 
   let steps = [];
   let at = 0;
+  let place = null;
   let opener = null;
   let wanted = false;
 
   const shown = () => bubble.matches(":popover-open");
 
-  function found() {
-    return [...document.querySelectorAll("[data-tour] > [data-at]")]
-      .map((words) => ({ words, place: one(words.dataset.at) }))
-      .filter(({ place }) => place?.checkVisibility());
+  function placeOf({ dataset }) {
+    const spot = one(dataset.at);
+    return spot?.checkVisibility() ? spot : null;
   }
+
+  const found = () => [...document.querySelectorAll("[data-tour] > [data-at]")].filter(placeOf);
 
   function start(from) {
     steps = found();
     if (!steps.length) return;
     opener = from;
-    bubble.showPopover();
+    if (!shown()) bubble.showPopover();
     show(0);
   }
 
   function show(step) {
-    mark(false);
     at = step;
-    mark(true);
-    const { words, place } = steps[at];
+    if (!stand()) return finish();
     const last = at === steps.length - 1;
-    title.textContent = one("strong", words).textContent;
-    text.textContent = one("p", words).textContent;
+    title.textContent = one("strong", steps[at]).textContent;
+    text.textContent = one("p", steps[at]).textContent;
     count.textContent = bubble.dataset.step.replace("{at}", at + 1).replace("{all}", steps.length);
     one("span", next).textContent = last ? next.dataset.last : next.dataset.more;
     [back.hidden, end.hidden] = [at === 0, last];
     place.scrollIntoView({ block: "nearest" });
-    put(place.getBoundingClientRect());
+    put();
     next.focus({ preventScroll: true });
     bubble.scrollIntoView({ block: "nearest" });
   }
 
-  const mark = (now) => steps[at]?.place.classList.toggle("toured", now);
+  /* The place of the step, looked for again: the page may have put it anew. */
+  function stand() {
+    place?.classList.remove("toured");
+    place = steps[at].isConnected ? placeOf(steps[at]) : null;
+    place?.classList.add("toured");
+    return place;
+  }
 
   /* Under the place, and never past the end of the page: a fitted frame is as high as that, or will be in a moment. */
-  function put({ left, top, bottom }) {
+  function put() {
+    const { left, top, bottom } = place.getBoundingClientRect();
     const { clientWidth: width, classList } = document.documentElement;
     const long = one("#root").offsetHeight;
     const height = classList.contains("fitted") ? long : Math.max(window.innerHeight, long);
@@ -62,7 +69,7 @@
 
   function finish() {
     if (!shown()) return;
-    mark(false);
+    place?.classList.remove("toured");
     bubble.hidePopover();
     (opener?.isConnected ? opener : one("#page")).focus({ preventScroll: true });
   }
@@ -92,9 +99,9 @@
     keys.at((keys.indexOf(document.activeElement) + by) % keys.length).focus();
   }
 
-  /* Another page: its own tour if that was asked for, and no step about what is gone. */
+  /* A place put anew is the same step. Another page: its own tour if that was asked for, and no step about what is gone. */
   on("htmx:after:settle", () => {
-    if (shown() && !steps[at].place.isConnected) finish();
+    if (shown() && !place.isConnected) stand() ? put() : finish();
     if (!wanted || shown() || !found().length) return;
     wanted = false;
     start(null);

@@ -25,7 +25,7 @@ from segments.members.lists import Card, NotStatic, TooMany
 from segments.members.saving import NoSuchSegment
 from segments.saved import How
 
-blueprint = Blueprint("people", __name__, template_folder="../../templates")
+blueprint = Blueprint("people", __name__, template_folder="../templates")
 
 
 @blueprint.post("/people/put")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core import sheets
 from core.web import formats
 from core.web.lists import Asked, Column, Listing, ListKey
 from core.web.words import N_
@@ -27,7 +26,7 @@ from mailings.rules.rates import share
 from mailings.rules.states import DeliveryState, MailingState
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import result as result_words
-from segments.members import choosing, sheets
+from segments.members import choosing
 from segments.members.lists import AT_ONCE
 
 _DAY = timedelta(days=1)
@@ -236,9 +235,9 @@ def file(session: Session, mailing: Mailing, which: Wanted) -> Iterator[bytes]:
         _("Kind"), _("Number"), _("Name"), _("Address"), _("State"), _("Reason"), _("Answer of the server"),
         _("Sent"), _("Opened"), _("Followed a link"), _("Replied"), _("Unsubscribed"), _("Complained"),
     ]  # fmt: skip
-    yield b"\xef\xbb\xbf" + _line(headers)
+    yield sheets.written([headers])
     for portion in recipients.every(session, mailing, which):
-        yield b"".join(_line(_cells(each)) for each in portion)
+        yield sheets.lines(_cells(each) for each in portion)
 
 
 def _cells(found: Recipient) -> list[str]:
@@ -253,12 +252,6 @@ def _cells(found: Recipient) -> list[str]:
         *(result_words.states()[row.state], result_words.reason(row.reason), answer),
         *("" if at is None else formats.moment(at) for at in moments),
     ]
-
-
-def _line(cells: list[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, delimiter=";").writerow([sheets.safe(cell) for cell in cells])
-    return text.getvalue().encode()
 
 
 def did_words(found: Recipient) -> list[str]:

@@ -13,8 +13,9 @@ from integration.rights import may_write
 from mailings.models import Mailing
 from mailings.planning import drafts
 from mailings.planning.drafts import NoSuchMailing
-from mailings.results import follow_ups, leads, recipients, report, trail
+from mailings.results import follow_ups, leads, recipients, trail
 from mailings.results.follow_ups import FollowUp, Nobody
+from mailings.web.results import followed_pages
 from mailings.web.results import pages as result_pages
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import result as result_words
@@ -92,7 +93,31 @@ def recipient(mailing_id: int, delivery_id: int) -> str:
 @may_write
 def followed(mailing_id: int) -> str:
     """Leads and deals that followed, as the mirror knows them; the page then asks for them as they are now."""
-    return _leads(mailing_id, live=request.args.get("live") == "1")
+    runtime = current()
+    with runtime.sessions() as session:
+        mailing = _find(session, mailing_id)
+        asked = followed_pages.asked(session, mailing, g.viewer.user_id, request.args)
+        facts = followed_pages.listed(session, mailing, asked)
+        live = bool(asked.after) or request.args.get("live") == "1"
+        if not live:
+            return _render("leads", **facts, **followed_pages.counted(session, mailing, asked))
+    facts["cards"] = leads.live(runtime, g.viewer.portal_id, facts["cards"])
+    return _render("lead_rows", **facts, live=True)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/leads/export")
+@may_write
+def export_followed(mailing_id: int) -> Response:
+    """The same leads and deals as a file."""
+    sessions, user_id = current().sessions, g.viewer.user_id
+    with sessions() as session:
+        asked = followed_pages.asked(session, _find(session, mailing_id), user_id, request.args)
+
+    def portions() -> Any:
+        with sessions() as session:
+            yield from followed_pages.file(session, _find(session, mailing_id), asked)
+
+    return Response(stream_with_context(portions()), content_type="text/csv; charset=utf-8")
 
 
 @blueprint.post("/mailings/<int:mailing_id>/follow-up")
@@ -122,26 +147,6 @@ def _result(mailing_id: int, said: str = "") -> str:
     with current().sessions() as session:
         facts = result_pages.result(session, _find(session, mailing_id))
     return _render("result", **facts, said=said)
-
-
-def _leads(mailing_id: int, *, live: bool) -> str:
-    runtime = current()
-    entity, after = request.args.get("entity", ""), request.args.get("after", "")
-    with runtime.sessions() as session:
-        mailing = _find(session, mailing_id)
-        cards, following = leads.page(session, mailing, entity=entity, after=after)
-        facts: dict[str, Any] = {
-            "mailing": mailing,
-            "entity": entity,
-            "after": after,
-            "following": following,
-        }
-        if not live and not after:
-            facts["figures"] = report.figures(session, mailing)
-    if live:
-        cards = leads.live(runtime, g.viewer.portal_id, cards)
-    template = "lead_rows" if live or after else "leads"
-    return _render(template, cards=cards, live=live, **facts)
 
 
 def _find(session: Any, mailing_id: int) -> Mailing:

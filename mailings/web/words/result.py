@@ -9,6 +9,7 @@ from core.web.words import gettext as _
 from core.web.words import plural
 from mailings.results.details import Fault
 from mailings.results.follow_ups import FollowUp
+from mailings.results.followed import Outcome
 from mailings.results.recipients import Did
 from mailings.results.report import Figures, NoRoi
 from mailings.results.trail import Happening
@@ -113,6 +114,15 @@ def touches() -> dict[str, str]:
         EventKind.REPLIED: _("after a reply"),
         EventKind.CALLED: _("after a call"),
         EventKind.OPENED: _("after opening"),
+    }
+
+
+def outcomes() -> dict[str, str]:
+    """What has become of leads and deals, to choose from."""
+    return {
+        Outcome.OPEN: _("in progress"),
+        Outcome.WON: _("ended in success"),
+        Outcome.LOST: _("ended without success"),
     }
 
 

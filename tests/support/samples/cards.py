@@ -21,6 +21,8 @@ def hand_list(visitor):
 
 SAMPLES = {
     ("GET", "/home/mine"): Sample(lambda v: v.get("/home/mine"), shows=True),
+    ("GET", "/clients"): Sample(lambda v: v.get("/clients")),
+    ("GET", "/clients/file"): Sample(lambda v: v.get("/clients/file")),
     ("GET", "/home/more"): Sample(lambda v: v.get("/home/more?list=silent")),
     ("GET", "/glossary"): Sample(lambda v: v.get("/glossary")),
     ("GET", "/card/mailings"): Sample(lambda v: v.get("/card/mailings"), shows=True),

@@ -62,6 +62,10 @@ SAMPLES = {
     ("POST", "/settings/mailings/suppressed/lift"): Sample(
         lambda v: v.post("/settings/mailings/suppressed/lift", channel="email", address="no@example.com")
     ),
+    ("POST", "/settings/mailings/suppressed/picked/lift"): Sample(
+        lambda v: v.post("/settings/mailings/suppressed/picked/lift", every="1", query="reason=manual")
+    ),
+    ("GET", "/settings/mailings/suppressed/file"): Sample(lambda v: v.get("/settings/mailings/suppressed/file")),
     ("GET", "/settings/mailings/import"): Sample(lambda v: v.get("/settings/mailings/import")),
     ("POST", "/settings/mailings/import"): Sample(
         lambda v: v.post(

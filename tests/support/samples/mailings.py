@@ -135,6 +135,7 @@ SAMPLES = {
         lambda v: v.get(f"{mailing(v)}/recipients/{delivery(v).id}"), shows=True
     ),
     ("GET", "/mailings/<int:mailing_id>/leads"): Sample(lambda v: v.get(f"{mailing(v)}/leads?live=1")),
+    ("GET", "/mailings/<int:mailing_id>/leads/export"): Sample(lambda v: v.get(f"{mailing(v)}/leads/export")),
     ("POST", "/mailings/<int:mailing_id>/follow-up"): Sample(
         lambda v: v.post(f"{mailing(v)}/follow-up", whom="clicked_only", key="1")
     ),

@@ -43,4 +43,7 @@ SAMPLES = {
     ("POST", "/health/compare"): Sample(lambda v: v.post("/health/compare")),
     ("POST", "/health/confirm"): Sample(lambda v: v.post("/health/confirm")),
     ("POST", "/health/retry"): Sample(lambda v: v.post("/health/retry")),
+    ("GET", "/health/aside"): Sample(lambda v: v.get("/health/aside")),
+    ("GET", "/health/aside/file"): Sample(lambda v: v.get("/health/aside/file")),
+    ("POST", "/health/aside/retry"): Sample(lambda v: v.post("/health/aside/retry", pick="contact:1")),
 }  # fmt: skip

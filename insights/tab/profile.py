@@ -14,12 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from insights.addresses import Reach, phones, reach
-from insights.card import Card
-from insights.lead import LeadFacts
 from insights.rules import advice
 from insights.rules.advice import Act, LeadStanding, Standing
 from insights.subject import Subject
+from insights.tab.addresses import Reach, phones, reach
+from insights.tab.card import Card
+from insights.tab.lead import LeadFacts
 from integration.mirror import Deal
 from mailings.models import Offer
 from segments.conditions import card_fields

@@ -12,16 +12,17 @@ from werkzeug.exceptions import BadRequest
 from core.runtime import current
 from core.web.guard import viewer_required
 from core.web.session import Viewer
-from insights import card, lead, received, shown, subject
+from insights import subject
 from insights.granted_views import granted, granted_client
 from insights.rules import chart
 from insights.subject import LeadCard, Subject
+from insights.tab import card, lead, received, shown
 from integration import cards, merged, placements
 from segments.worth import explain
 from segments.worth.explain import Client, Place, Totals
 from segments.worth.sales import rule_of
 
-blueprint = Blueprint("insights", __name__, template_folder="templates")
+blueprint = Blueprint("insights", __name__, template_folder="../templates")
 shown.register(blueprint)
 
 _CHART_HEIGHT = 220

@@ -26,7 +26,8 @@ MOST = 50
 ANSWERED_DAYS = 14
 _LOOKED_AT = 4 * MOST
 """So many of the dearest, before those with a deal in progress are left out."""
-_TABLES: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
+_ANSWERED_AT = sa.func.greatest(Delivery.human_clicked_at, Delivery.replied_at)
+TABLES: dict[ClientKind, Any] = {ClientKind.CONTACT: Contact, ClientKind.COMPANY: Company}
 _DEALS_OF = {ClientKind.CONTACT: Deal.contact_id, ClientKind.COMPANY: Deal.company_id}
 
 
@@ -54,7 +55,7 @@ class Reader:
 
     def own(self, kind: ClientKind) -> list[Any]:
         """Living cards of the kind that he is responsible for."""
-        card = _TABLES[kind]
+        card = TABLES[kind]
         found = [
             card.portal_id == self.portal_id,
             card.assigned_by_id == self.user_id,
@@ -76,7 +77,7 @@ def pauses(
 
     All of them are looked at once: who is due and who is silent are told from the same rows.
     """
-    card, worth = _TABLES[kind], ClientMetrics
+    card, worth = TABLES[kind], ClientMetrics
     columns = (worth.client_id, worth.ltv, worth.sales, worth.last_sale_on, worth.mean_gap_days)
     bought = (
         sa.select(*columns)
@@ -86,7 +87,7 @@ def pauses(
         .prefix_with("MATERIALIZED")
     )
     parts = []
-    for occasion, condition in _conditions(session, reader, kind, bought.c).items():
+    for occasion, condition in conditions(session, reader, kind, bought.c).items():
         if occasion in wanted:
             parts.append(_dearest(reader, kind, occasion, sa.select(bought).where(condition)))
     return sa.union_all(*parts)
@@ -94,20 +95,12 @@ def pauses(
 
 def answers(reader: Reader, kind: ClientKind) -> sa.Select[Any]:
     """Links followed and letters replied to of late, the newest first."""
-    card, row, worth = _TABLES[kind], Delivery, ClientMetrics
-    at = sa.func.greatest(row.human_clicked_at, row.replied_at)
+    card, row, worth = TABLES[kind], Delivery, ClientMetrics
     latest = (
-        sa.select(row.client_id, row.mailing_id, row.replied_at, at.label("answered_at"))
+        sa.select(row.client_id, row.mailing_id, row.replied_at, _ANSWERED_AT.label("answered_at"))
         .join(card, card.bitrix_id == row.client_id)
-        .where(
-            row.portal_id == reader.portal_id,
-            row.kind == kind.value,
-            sa.or_(row.human_clicked_at.is_not(None), row.replied_at.is_not(None)),
-            at >= reader.now - timedelta(days=ANSWERED_DAYS),
-            *reader.own(kind),
-            *reader.known(kind, row.client_id),
-        )
-        .order_by(at.desc())
+        .where(*_of_late(reader, kind), *reader.own(kind), *reader.known(kind, row.client_id))
+        .order_by(_ANSWERED_AT.desc())
         .limit(2 * MOST)
         .subquery("latest")
     )
@@ -130,10 +123,13 @@ def answers(reader: Reader, kind: ClientKind) -> sa.Select[Any]:
     return sa.select(*columns).join(Mailing, named).outerjoin(worth, bought)
 
 
-def _conditions(
+def conditions(
     session: Session, reader: Reader, kind: ClientKind, buyer: Any
 ) -> dict[Occasion, sa.ColumnElement[bool]]:
-    """Due: the usual pause is nearly over, or the second purchase is overdue. Silent: asleep or lost."""
+    """What is asked of a buyer's pause.
+
+    Due: the usual one is nearly over, or the second purchase is overdue. Silent: asleep or lost.
+    """
     edges = _edges(session, reader, kind)
     asleep = buyer.last_sale_on < _days_ago(reader, edges.sleeping)
     idle = sa.literal(reader.today, sa.Date) - buyer.last_sale_on
@@ -148,6 +144,32 @@ def _conditions(
     }
 
 
+def in_progress(reader: Reader, kind: ClientKind, client_id: Any) -> sa.ColumnElement[bool]:
+    """Whether the client of this column has a deal in progress."""
+    return sa.exists().where(
+        Deal.portal_id == reader.portal_id,
+        _DEALS_OF[kind] == client_id,
+        Deal.stage_semantic == "P",
+        Deal.deleted_at.is_(None),
+        ~Deal.is_recurring,
+    )
+
+
+def answered(reader: Reader, kind: ClientKind) -> sa.Select[Any]:
+    """The numbers of all who answered of late."""
+    return sa.select(Delivery.client_id).where(*_of_late(reader, kind))
+
+
+def _of_late(reader: Reader, kind: ClientKind) -> list[sa.ColumnElement[bool]]:
+    row = Delivery
+    return [
+        row.portal_id == reader.portal_id,
+        row.kind == kind.value,
+        sa.or_(row.human_clicked_at.is_not(None), row.replied_at.is_not(None)),
+        reader.now - timedelta(days=ANSWERED_DAYS) <= _ANSWERED_AT,
+    ]
+
+
 def _dearest(
     reader: Reader, kind: ClientKind, occasion: Occasion, buyers: sa.Select[Any]
 ) -> sa.Select[Any]:
@@ -155,19 +177,12 @@ def _dearest(
     found = buyers.subquery()
     first = (found.c.ltv.desc(), found.c.client_id)
     dearest = sa.select(found).order_by(*first).limit(_LOOKED_AT).subquery()
-    in_progress = sa.exists().where(
-        Deal.portal_id == reader.portal_id,
-        _DEALS_OF[kind] == dearest.c.client_id,
-        Deal.stage_semantic == "P",
-        Deal.deleted_at.is_(None),
-        ~Deal.is_recurring,
-    )
     columns: list[Any] = [
         sa.literal(occasion.value).label("occasion"),
         dearest.c.ltv.label("rank"),
         *dearest.c,
     ]
-    return sa.select(*columns).where(~in_progress)
+    return sa.select(*columns).where(~in_progress(reader, kind, dearest.c.client_id))
 
 
 def _edges(session: Session, reader: Reader, kind: ClientKind) -> lifecycle.Edges:

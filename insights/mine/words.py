@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from core.web import formats
 from core.web.words import gettext as _
-from insights.mine import Line
-from insights.mine_rows import Occasion
+from insights.mine.clients import Line
+from insights.mine.rows import Occasion
 
 
 @dataclass(frozen=True, slots=True)

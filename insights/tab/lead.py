@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
-from insights import received
-from insights.received import Interest
 from insights.subject import LeadCard
+from insights.tab import received
+from insights.tab.received import Interest
 from integration.mirror import Lead, Status
 from integration.models import Portal
 

@@ -10,9 +10,10 @@ from flask import Blueprint, Response, g, render_template, request
 from core.database import transaction
 from core.runtime import current
 from core.web.words import gettext as _
-from insights import profile_views, sending
+from insights import sending
 from insights.granted_views import granted
 from insights.subject import Subject
+from insights.tab import profile_views
 from integration.rights import may_write
 from segments import jobs
 from segments.conditions.definitions import InvalidCondition
@@ -22,7 +23,7 @@ from segments.members.saving import NoSuchSegment
 from segments.rules.tree import Kind
 from segments.saved import How
 
-blueprint = Blueprint("card_lists", __name__, template_folder="templates")
+blueprint = Blueprint("card_lists", __name__, template_folder="../templates")
 
 
 @blueprint.get("/card/lists")

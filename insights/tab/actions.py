@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from core.runtime import Runtime
-from insights import addresses
 from insights.subject import Subject
+from insights.tab import addresses
 from integration.bitrix.budgets import Priority
 from integration.connect import connect
 from integration.models import Portal

@@ -12,16 +12,16 @@ from core.database import transaction
 from core.runtime import current
 from core.web.guard import viewer_required
 from core.web.words import gettext as _
-from insights import actions, card, lead, profile, profile_words
 from insights.granted_views import granted
-from insights.profile import Profile
-from insights.profile_words import Told
 from insights.subject import LeadCard, Subject
+from insights.tab import actions, card, lead, profile, profile_words
+from insights.tab.profile import Profile
+from insights.tab.profile_words import Told
 from integration.bitrix.errors import BitrixError
 from integration.models import Portal
 from mailings.rules.offers import Offer as Terms
 
-blueprint = Blueprint("profile", __name__, template_folder="templates")
+blueprint = Blueprint("profile", __name__, template_folder="../templates")
 
 CHANGED = {"HX-Trigger": "card-changed"}
 """Has the portal draw the card anew."""

@@ -9,12 +9,12 @@ from flask import Blueprint, abort, g, render_template, request
 from core.runtime import current
 from core.web.guard import viewer_required
 from core.web.session import Viewer
-from insights import mine, mine_words
-from insights.mine_rows import Occasion
+from insights.mine import clients, words
+from insights.mine.rows import Occasion
 from integration.models import Portal
 from integration.rights import Right
 
-blueprint = Blueprint("mine", __name__, template_folder="templates")
+blueprint = Blueprint("mine", __name__, template_folder="../templates")
 
 
 @blueprint.get("/home/mine")
@@ -22,11 +22,11 @@ blueprint = Blueprint("mine", __name__, template_folder="templates")
 def show() -> str:
     """The lists of the viewer's own clients."""
     portal_id = g.viewer.portal_id
-    words = mine_words.lists()
+    told = words.lists()
     with current().sessions() as session:
-        if not mine.known(session, portal_id):
+        if not clients.known(session, portal_id):
             return render_template("insights/mine.html", lists=None)
-        lists = [(words[each], _list(session, each)) for each in Occasion]
+        lists = [(told[each], _list(session, each)) for each in Occasion]
     return render_template("insights/mine.html", lists=lists)
 
 
@@ -47,10 +47,10 @@ def _list(session: Any, occasion: Occasion, after: str = "") -> dict[str, Any]:
     viewer: Viewer = g.viewer
     among = None if viewer.may(Right.WRITE) else viewer.clients
     whose = (viewer.portal_id, viewer.user_id)
-    found = mine.page(session, whose, occasion, among, after)
+    found = clients.page(session, whose, occasion, among, after)
     return {
         "occasion": occasion.value,
         "page": found,
-        "lines": [(line, mine_words.why(occasion, line)) for line in found.lines],
+        "lines": [(line, words.why(occasion, line)) for line in found.lines],
         "currency": session.get_one(Portal, viewer.portal_id).base_currency or "RUB",
     }

@@ -1,6 +1,6 @@
 """Clients an employee is responsible for whom it is time to speak to: due, fallen silent, or answered a mailing.
 
-Of each list the first `mine_rows.MOST` are known, and no more: they are more than anybody calls in a day. The mirror
+Of each list the first `rows.MOST` are known, and no more: they are more than anybody calls in a day. The mirror
 knows more than its reader may see: `candidates` says whom the portal is to be asked about, `among` whom it lets
 the viewer read.
 """
@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
-from insights import mine_rows
-from insights.mine_rows import MOST, Occasion, Reader
+from insights.mine import rows
+from insights.mine.rows import MOST, Occasion, Reader
 from integration.models import Portal
 from segments import audience
 from segments.audience import Member
@@ -67,8 +67,8 @@ def candidates(session: Session, portal_id: int, user_id: int) -> list[str]:
     """Clients that would be shown to whoever is responsible for them, as kind:id."""
     if session.get(Portal, portal_id) is None:
         return []
-    reader = _reader(session, portal_id, user_id, None)
-    lists = _listed(session, reader, list(Occasion)).values()
+    reader = reader_of(session, portal_id, user_id, None)
+    lists = listed(session, reader, list(Occasion)).values()
     return list(dict.fromkeys(line.client for lines in lists for line in lines))
 
 
@@ -80,7 +80,7 @@ def page(
     after: str = "",
 ) -> Page:
     """A list of the clients of somebody (portal and user), or its part after a place."""
-    lines = _listed(session, _reader(session, *whose, among), (occasion,))[occasion]
+    lines = listed(session, reader_of(session, *whose, among), (occasion,))[occasion]
     place = _place(after)
     rest = [line for line in lines if place is None or line.place > place]
     shown = rest[:PAGE]
@@ -98,7 +98,10 @@ def known(session: Session, portal_id: int) -> bool:
     return session.get(MetricsRun, portal_id) is not None
 
 
-def _reader(session: Session, portal_id: int, user_id: int, among: Iterable[str] | None) -> Reader:
+def reader_of(
+    session: Session, portal_id: int, user_id: int, among: Iterable[str] | None
+) -> Reader:
+    """Whose clients are read; of `among`, if somebody may see no others."""
     portal, now = session.get_one(Portal, portal_id), utcnow()
     today = (now + timedelta(minutes=portal.utc_offset_minutes)).date()
     if among is None:
@@ -110,7 +113,7 @@ def _reader(session: Session, portal_id: int, user_id: int, among: Iterable[str]
     return Reader(portal_id, user_id, now, today, ids)
 
 
-def _listed(
+def listed(
     session: Session, reader: Reader, wanted: Collection[Occasion]
 ) -> dict[Occasion, list[Line]]:
     """The first of each list, each client once, still without names."""
@@ -132,9 +135,9 @@ def _queries(
     session: Session, reader: Reader, kind: ClientKind, wanted: Collection[Occasion]
 ) -> Iterator[sa.Executable]:
     if set(wanted) - {Occasion.ANSWERED}:
-        yield mine_rows.pauses(session, reader, kind, wanted)
+        yield rows.pauses(session, reader, kind, wanted)
     if Occasion.ANSWERED in wanted:
-        yield mine_rows.answers(reader, kind)
+        yield rows.answers(reader, kind)
 
 
 def _line(reader: Reader, kind: ClientKind, row: Any) -> Line:

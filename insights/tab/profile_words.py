@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from core.web import formats
 from core.web.words import gettext as _
 from core.web.words import plural
-from insights.addresses import Reach
-from insights.card import Card
-from insights.lead import LeadFacts
-from insights.profile import Profile, Scored
 from insights.rules.advice import Act
+from insights.tab.addresses import Reach
+from insights.tab.card import Card
+from insights.tab.lead import LeadFacts
+from insights.tab.profile import Profile, Scored
 from mailings.web.words import permission
 from segments.scoring import score_words
 

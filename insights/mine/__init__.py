@@ -1,0 +1,1 @@
+"""An employee's own clients: whom it is time to speak to."""
