@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -84,6 +85,15 @@ def step_back(browser, newest):
     browser.click("[data-history='-1']", frame=PAGE)
 
 
+def step_back_at_once(browser, world, mailing_id):
+    """Take back what was done just now, before its answer has come."""
+    add, back = ".add-blocks button", "[data-history='-1']"
+    for_each = "(each) => document.querySelector(each).click()"
+    browser.eval(f"{json.dumps([add, back])}.forEach({for_each})", frame=PAGE)
+    browser.wait("[data-history='1']:not(:disabled)", frame=PAGE)
+    assert not saved(world, mailing_id).get("blocks")
+
+
 CHOOSE = """
 (() => {
   const canvas = document.createElement("canvas");
@@ -131,6 +141,7 @@ def test_a_letter_is_written_by_mouse_and_keyboard_and_seen_as_the_client_gets_i
 
     go(browser, f"/mailings/{mailing_id}/letter", "#letter-editor")
     upload(browser, served, mailing_id)
+    step_back_at_once(browser, served, mailing_id)
     browser.click("a >> text=Выбрать готовое", frame=PAGE)
     browser.wait(".ready-letter", frame=PAGE)
     shot(browser, "ready")

@@ -13,6 +13,7 @@
   let place = 0;
   let acted = "";
   let typed = null;
+  let [awaited, steps] = [false, 0];
   const edited = new Set();
 
   /* ── History: drafts as JSON ───────────────────────────────────────────────────────────── */
@@ -22,7 +23,8 @@
     form = found;
     if (!form) return;
     drafts = [byId("letter-draft").value];
-    place = 0;
+    place = steps = 0;
+    awaited = false;
     typed = null;
     count();
   }
@@ -33,7 +35,9 @@
     for (const button of all("[data-history]")) button.disabled = drafts[place + Number(button.dataset.history)] === undefined;
   }
 
+  /* The last change is known when its answer has come: until then a step waits. */
   function travel(step) {
+    if (awaited) return void (steps += step);
     if (!form?.isConnected || drafts[place + step] === undefined) return;
     place += step;
     byId("letter-draft").value = drafts[place];
@@ -45,11 +49,22 @@
   on("htmx:before:request", ({ detail: { ctx } }) => {
     if (!form || ctx.sourceElement !== form) return;
     const { body } = ctx.request;
+    awaited = true;
     acted = body.get("action") ?? "";
     for (const name of new Set([...body.keys()])) body.delete(name);
     for (const [name, value] of new FormData(form)) body.append(name, value);
     body.set("action", acted);
     edited.clear();
+  });
+
+  on("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement !== form) return;
+    awaited = false;
+    setTimeout(() => {
+      const asked = steps;
+      steps = 0;
+      if (asked) travel(asked);
+    });
   });
 
   /* What is typed while an answer is on its way is not overwritten by it. */
