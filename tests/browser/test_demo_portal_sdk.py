@@ -171,7 +171,7 @@ def test_open_application_passes_parameters_and_closes_from_inside(browser, port
     )
     assert app.openings[-1].path == "/main"
     assert (place, options["place"], options["id"], is_slider) == ("DEFAULT", "segment", "5", True)
-    assert browser.box(".slider-panel:has(.app-slider)")["width"] == 640
+    assert round(browser.box(".slider-panel:has(.app-slider)")["width"]) == 640
     assert browser.eval("frame.parent.resizeWindow(100, 100)", frame=IN_SLIDER) == {
         "isSafely": True
     }
