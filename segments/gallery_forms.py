@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.web import formats
 from core.web.words import gettext as _
 from segments.building import builder_inputs
 from segments.conditions.options import Options
@@ -86,7 +87,7 @@ def _asked(parameter: Parameter, facts: Facts) -> Asked:
     if parameter.asks is Asks.TEXTS:
         value = ", ".join(value)
     elif parameter.asks is Asks.NUMBER and isinstance(value, float):
-        value = f"{value:g}".replace(".", ",")
+        value = formats.typed(value)
     choices = parameter.choices(facts)
     return Asked(parameter.key, _(parameter.label), parameter.asks.value, value, choices)
 

@@ -29,6 +29,11 @@ def number(value: Number | None, digits: int | None = None) -> str:
     return _typeset(numbers.format_decimal(value, pattern, locale=get_locale()))
 
 
+def typed(value: Number) -> str:
+    """1284,5: as it is typed into a field, without groups."""
+    return numbers.format_decimal(value, "0.##########", locale=get_locale())
+
+
 def signed(value: Number | None) -> str:
     """+12, −5: growth always shows its sign."""
     return _with_plus(number(value), value or 0)

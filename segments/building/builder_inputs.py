@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from core.web import formats
+
 Typed = Mapping[str, Sequence[str]]
 """The inputs of one condition: texts by the input's name."""
 
@@ -63,7 +65,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.10g}".replace(".", ",")
+        return formats.typed(value)
     return str(value)
 
 

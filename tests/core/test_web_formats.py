@@ -95,6 +95,13 @@ def test_numbers(value, digits, text):
     assert formats.number(value, digits) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(1284.5, "1284,5"), (Decimal("1.50"), "1,5"), (-0.25, "-0,25"), (7, "7")]
+)
+def test_a_field_holds_a_number_as_people_type_it(value, text):
+    assert formats.typed(value) == text
+
+
 def test_growth_shows_its_sign():
     assert [formats.signed(n) for n in (12, 0, -5)] == ["+12", "0", "−5"]
     assert [formats.percent(n, sign=True) for n in (0.124, 0, -0.031)] == [

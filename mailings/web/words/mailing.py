@@ -163,12 +163,12 @@ def tomorrow(offset_minutes: int) -> str:
 
 
 def amount(value: str) -> str:
-    """Money as it is typed: 1,5; nothing for nought."""
+    """Money as it is typed; nothing for nought."""
     try:
         number = Decimal(value or "0")
     except InvalidOperation:
         return value
-    return f"{number.normalize():f}".replace(".", ",") if number else ""
+    return formats.typed(number) if number else ""
 
 
 def when(plan: Plan, mode: str, start_at: datetime | None, offset_minutes: int) -> str:
