@@ -26,6 +26,9 @@ _SETTINGS = {
     "maintenance_work_mem": "128MB",
     "random_page_cost": "1.1",
     "wal_compression": "on",
+    # Nothing follows this server: what a transaction makes and fills is written to its file, not to the log as well.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "max_wal_size": "2GB",
     "min_wal_size": "128MB",
     "jit": "off",
