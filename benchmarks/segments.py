@@ -115,9 +115,9 @@ def _presets(made: Runtime, portal_id: int, runs: int) -> list[Figure]:
             for key, preset in presets.PRESETS.items()
             if not presets.missing(preset, facts)
         }
-        for key, definition in ready.items():
-            taken = [_counted(made, portal_id, definition) for _ in range(runs)]
-            seconds[key] = statistics.median(taken)
+    for key, definition in ready.items():
+        taken = [_counted(made, portal_id, definition) for _ in range(runs)]
+        seconds[key] = statistics.median(taken)
     slowest = max(seconds, key=lambda key: seconds[key])
     median, high = statistics.median(seconds.values()), percentile(seconds.values(), 0.95)
     return [

@@ -138,17 +138,24 @@ def present(portal_id: int, segment_id: int) -> sa.Select[Any]:
     )
 
 
-def living(portal_id: int, segment_id: int) -> sa.Select[Any]:
-    """Stored members whose cards the portal still has: rows (kind, member_id)."""
+def living(portal_id: int, segment_id: int, *, few: bool = False) -> sa.Select[Any]:
+    """Stored members whose cards the portal still has: rows (kind, member_id).
+
+    `few`: only the first of them are wanted, so the cards are looked up one by one, not gathered beforehand.
+    """
     stay = SegmentStay
-    alive = [
-        sa.exists().where(
+    cards = [
+        sa.select(sa.true()).where(
             stay.kind == kind.value,
             table.portal_id == portal_id,
             table.bitrix_id == stay.member_id,
             table.deleted_at.is_(None),
         )
         for kind, table in TABLES.items()
+    ]
+    alive = [
+        card.correlate(stay).scalar_subquery() if few else card.correlate(stay).exists()
+        for card in cards
     ]
     return present(portal_id, segment_id).where(sa.or_(*alive))
 

@@ -73,7 +73,7 @@ def page(
     name, descending = asked.by
     by = _BY.get(name)
     order = keyset.Order(_PLACE if by is None else (by, *_PLACE), descending)
-    query = _query(portal_id, segment_id, asked)
+    query = _query(portal_id, segment_id, asked, few=True)
     if name in {"ltv", "sales", "last_sale"}:
         query = query.outerjoin(
             _metrics,
@@ -90,7 +90,7 @@ def page(
 
 def number(session: Session, portal_id: int, segment_id: int, asked: Asked) -> int:
     """How many are found; of very many, one more than are counted."""
-    some = _query(portal_id, segment_id, asked).with_only_columns(sa.literal(1))
+    some = _query(portal_id, segment_id, asked, few=True).with_only_columns(sa.literal(1))
     query = sa.select(sa.func.count()).select_from(some.limit(COUNTED + 1).subquery())
     return session.scalar(query) or 0
 
@@ -108,8 +108,8 @@ def found(portal_id: int, segment_id: int, asked: Asked) -> sa.Select[str, int]:
     return _query(portal_id, segment_id, asked).with_only_columns(*_PLACE).order_by(*_PLACE)
 
 
-def _query(portal_id: int, segment_id: int, asked: Asked) -> sa.Select[Any]:
-    query = membership.living(portal_id, segment_id).with_only_columns(_stay)
+def _query(portal_id: int, segment_id: int, asked: Asked, *, few: bool = False) -> sa.Select[Any]:
+    query = membership.living(portal_id, segment_id, few=few).with_only_columns(_stay)
     if asked["kind"] in set(Kind):
         query = query.where(_stay.kind == asked["kind"])
     if asked["has"] in HAS:
