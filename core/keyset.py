@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ _READ: dict[type, Any] = {
     date: date.fromisoformat,
 }
 _LONGEST = 2000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,19 @@ def merged(session: Session, parts: Sequence[Part], after: str, size: int) -> tu
     shown = found[:size]
     following = _written(shown[-1][1]) if len(found) > size else ""
     return [row[0] for row in shown], following
+
+
+def portions(
+    session: Session, page_after: Callable[[str], tuple[list[_T], str]]
+) -> Iterator[list[_T]]:
+    """Every page of a list, the first one after ""; rows of pages that were passed on are kept no longer."""
+    after = ""
+    while True:
+        found, after = page_after(after)
+        session.expunge_all()
+        yield found
+        if not after:
+            return
 
 
 def _rows(

@@ -107,12 +107,10 @@ def every(
     session: Session, portal_id: int, asked: Asked, among: Reasons
 ) -> Iterator[list[SetAside]]:
     """All that are found, in portions."""
-    after = ""
-    while True:
-        found, after = _page(session, portal_id, asked, among, (after, EXPORTED_AT_ONCE))
-        yield found
-        if not after:
-            return
+    size = EXPORTED_AT_ONCE
+    return keyset.portions(
+        session, lambda after: _page(session, portal_id, asked, among, (after, size))
+    )
 
 
 def number(session: Session, portal_id: int, asked: Asked, among: Reasons) -> int:

@@ -25,6 +25,7 @@ from integration.mirror import Address
 from integration.rules import addresses
 from segments import audience
 from segments.audience import Member
+from segments.members import people
 from segments.models import ClientKind, ClientMetrics
 from segments.rules.tree import Kind
 
@@ -83,13 +84,7 @@ def page(session: Session, reader: Reader, asked: Asked) -> tuple[list[Own], str
 
 def every(session: Session, reader: Reader, asked: Asked) -> Iterator[list[Own]]:
     """All that are found, in portions."""
-    after = ""
-    while True:
-        found, after = _page(session, reader, asked, after)
-        session.expunge_all()
-        yield found
-        if not after:
-            return
+    return keyset.portions(session, lambda after: _page(session, reader, asked, after))
 
 
 def number(session: Session, reader: Reader, asked: Asked) -> int:
@@ -151,9 +146,8 @@ def _called(reader: Reader, kind: ClientKind, typed: str) -> sa.ColumnElement[bo
     name = audience.name_of(Kind(kind.value), card)
     words = typed.split()[:_WORDS]
     fits = [sa.and_(*(name.icontains(word, autoescape=True) for word in words))]
-    bare = typed.lstrip("#№")
-    if bare.isascii() and bare.isdigit() and len(bare) < len(str(2**63)):
-        fits.append(card.bitrix_id == int(bare))
+    if (number := people.number_of(typed)) is not None:
+        fits.append(card.bitrix_id == number)
     if (value := addresses.whole(typed)) is not None:
         reached = sa.select(Address.entity_id).where(
             Address.portal_id == reader.portal_id,

@@ -20,6 +20,7 @@ from mailings.results.leads import Card
 from mailings.rules.events import REACTIONS
 from segments import audience
 from segments.conditions.card_fields import TABLES
+from segments.members.people import number_of
 from segments.rules.tree import Kind
 
 PAGE = 50
@@ -89,13 +90,9 @@ def page(
 
 def every(session: Session, mailing: Mailing, wanted: Wanted) -> Iterator[list[Card]]:
     """All of it in portions, the newest first."""
-    after = ""
-    while True:
-        found, after = page(session, mailing, wanted, after, EXPORTED_AT_ONCE)
-        session.expunge_all()
-        yield found
-        if not after:
-            return
+    return keyset.portions(
+        session, lambda after: page(session, mailing, wanted, after, EXPORTED_AT_ONCE)
+    )
 
 
 def number(
@@ -179,7 +176,6 @@ def _called(query: sa.Select[Any], portal_id: int, typed: str) -> sa.Select[Any]
     query = query.outerjoin(PortalUser, sa.and_(*owner))
     said = sa.func.concat_ws(" ", *words)
     fits = sa.and_(*(said.icontains(word, autoescape=True) for word in typed.split()[:_WORDS]))
-    bare = typed.lstrip("#№")
-    if bare.isascii() and bare.isdigit() and len(bare) < len(str(2**63)):
-        fits = sa.or_(fits, _row.bitrix_id == int(bare))
+    if (number := number_of(typed)) is not None:
+        fits = sa.or_(fits, _row.bitrix_id == number)
     return query.where(fits)

@@ -112,13 +112,9 @@ def number(session: Session, mailing: Mailing, wanted: Wanted) -> int:
 
 def every(session: Session, mailing: Mailing, wanted: Wanted) -> Iterator[list[Recipient]]:
     """All of them in portions."""
-    after = ""
-    while True:
-        found, after = page(session, mailing, wanted, after, EXPORTED_AT_ONCE)
-        session.expunge_all()
-        yield found
-        if not after:
-            return
+    return keyset.portions(
+        session, lambda after: page(session, mailing, wanted, after, EXPORTED_AT_ONCE)
+    )
 
 
 def find(session: Session, mailing: Mailing, delivery_id: int) -> Recipient | None:

@@ -39,9 +39,8 @@ def find(
 def called(portal_id: int, kind: Any, card_id: Any, typed: str) -> list[sa.ColumnElement[bool]]:
     """Whether the card of these columns has what was typed in its name or as its number; any of them will do."""
     fits: list[sa.ColumnElement[bool]] = []
-    bare = typed.lstrip("#№")
-    if bare.isascii() and bare.isdigit() and len(bare) < len(str(2**63)):
-        fits.append(card_id == int(bare))
+    if (number := number_of(typed)) is not None:
+        fits.append(card_id == number)
     words = [_escaped(word) for word in typed.split()]
     for each, table in TABLES.items():
         name = audience.name_of(each, table)
@@ -53,6 +52,13 @@ def called(portal_id: int, kind: Any, card_id: Any, typed: str) -> list[sa.Colum
     return fits
 
 
+def number_of(typed: str) -> int | None:
+    """The number of a card, lead or deal that was typed, as №17 too; None when it is none."""
+    bare = typed.lstrip("#№")
+    whole = bare.isascii() and bare.isdigit() and len(bare) < len(str(2**63))
+    return int(bare) if whole else None
+
+
 def names(session: Session, portal_id: int, kind: Kind, ids: Iterable[str]) -> dict[str, str]:
     """Names of cards by their ids as texts."""
     numbers = [(kind, int(each)) for each in ids if each.isascii() and each.isdigit()]
@@ -60,12 +66,11 @@ def names(session: Session, portal_id: int, kind: Kind, ids: Iterable[str]) -> d
 
 
 def _by_number(session: Session, portal_id: int, kind: Kind, words: str) -> list[int]:
-    bare = words.lstrip("#№")
-    if not (bare.isascii() and bare.isdigit() and len(bare) < 19):
+    if (number := number_of(words)) is None:
         return []
     table = TABLES[kind]
     query = sa.select(table.bitrix_id).where(
-        table.portal_id == portal_id, table.deleted_at.is_(None), table.bitrix_id == int(bare)
+        table.portal_id == portal_id, table.deleted_at.is_(None), table.bitrix_id == number
     )
     return list(session.scalars(query))
 

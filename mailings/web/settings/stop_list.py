@@ -76,13 +76,9 @@ def page(session: Session, portal_id: int, asked: Asked) -> tuple[list[Line], st
 
 def every(session: Session, portal_id: int, asked: Asked) -> Iterator[list[Line]]:
     """All that are found, in portions."""
-    after = ""
-    while True:
-        found, after = _page(session, portal_id, asked, after, EXPORTED_AT_ONCE)
-        session.expunge_all()
-        yield found
-        if not after:
-            return
+    return keyset.portions(
+        session, lambda after: _page(session, portal_id, asked, after, EXPORTED_AT_ONCE)
+    )
 
 
 def number(session: Session, portal_id: int, asked: Asked) -> int:
