@@ -243,6 +243,8 @@ def test_a_dangerous_act_asks_first_beside_its_button(portal, browser):
     browser.click("#confirm [value=yes]", FRAME)
     browser.wait("#notices .alert", FRAME)
     assert "Недостаточно прав" in browser.text("#notices .alert", FRAME)
+    browser.click("role=tab >> nth=1", FRAME)
+    browser.wait("#notices .alert", FRAME, state="detached")
 
 
 def test_how_a_number_is_counted_opens_under_its_button_and_closes_with_escape(portal, browser):

@@ -101,6 +101,7 @@
 
   on("htmx:after:swap", ({ detail: { ctx } }) => {
     const { target } = ctx;
+    if (target?.id === "page") one("#notices").replaceChildren(); // they were about the page before
     if (target?.matches?.("[data-notice], #notices")) target.scrollIntoView({ block: "nearest" });
     if (target?.id === "page" && document.activeElement === document.body) target.focus({ preventScroll: true });
   });
