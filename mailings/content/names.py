@@ -87,9 +87,10 @@ def custom_fields(session: Session, portal_id: int) -> list[CustomField]:
 
 
 def language(content: Content) -> str:
-    """The language a letter is written in, told by its letters."""
+    """The language a letter is written in, told by its letters; Russian before the first one."""
     texts = [content.subject, content.source, *(v for b in content.blocks for v in b.values())]
-    return "ru" if _RUSSIAN.search("".join(texts)) else "en"
+    text = "".join(texts)
+    return "en" if text and not _RUSSIAN.search(text) else "ru"
 
 
 def utm(offer: Offer, mailing_id: int) -> dict[str, str]:

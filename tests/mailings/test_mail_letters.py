@@ -118,6 +118,13 @@ def test_ready_letters_are_three_of_each_type_and_can_be_sent(language):
         assert compiled["size"] < 20_000
 
 
+@pytest.mark.parametrize(
+    ("subject", "language"), [("", "ru"), ("Sale", "en"), ("Скидка", "ru"), ("Sale для вас", "ru")]
+)
+def test_a_letter_is_of_the_language_of_its_letters(subject, language):
+    assert names.language(Content(subject=subject)) == language
+
+
 def test_an_empty_letter_says_what_is_left_to_do():
     assert problems({"subject": "", "blocks": []}) == {("subject", "empty"), ("blocks", "empty")}
     assert problems(one(type="button", text="Жми")) == {("blocks.0.href", "empty")}
