@@ -40,9 +40,9 @@ def card_source(spec: EntitySpec) -> Source:
         return _listed(client, spec, start)
 
     def prepare(rows: Rows, fields: Mapping[str, FieldType]) -> Ready:
-        mapped, problems = _mapped(spec, rows, fields)
+        page, problems = _mapped(spec, rows, fields)
         ids = [str(row.get(spec.id_field)) for row in rows]
-        return Ready(len(rows), last_id(rows, spec.id_field), ids, store.Page.of(mapped), problems)
+        return Ready(len(rows), last_id(rows, spec.id_field), ids, page, problems)
 
     def put(session: Session, portal_id: int, ready: Ready, note_clients: bool) -> Stored:
         changed = store.store_page(
@@ -127,8 +127,7 @@ def store_cards(
     note_clients: bool,
 ) -> Stored:
     """Map a page of cards and put it into the mirror; what does not fit goes to quarantine."""
-    mapped, problems = _mapped(spec, rows, fields)
-    page = store.Page.of(mapped)
+    page, problems = _mapped(spec, rows, fields)
     changed = store.store_page(session, portal_id, spec, page, note_clients=note_clients)
     ids = [str(row.get(spec.id_field)) for row in rows]
     return Stored(changed, store.quarantine(session, portal_id, spec.name, ids, problems))
@@ -136,19 +135,21 @@ def store_cards(
 
 def _mapped(
     spec: EntitySpec, rows: Rows, fields: Mapping[str, FieldType]
-) -> tuple[list[MirrorRow], list[tuple[str, str]]]:
-    mapped: list[MirrorRow] = []
+) -> tuple[store.Page, list[tuple[str, str]]]:
     problems: list[tuple[str, str]] = []
-    for row in rows:
-        try:
-            made = spec.map(row, fields)
-        except MISSHAPEN as error:
-            problems.append((str(row.get(spec.id_field)), reason(error)))
-            continue
-        mapped.append(made)
-        if made.misfits:
-            problems.append((str(made.bitrix_id), "left out: " + "; ".join(made.misfits)))
-    return mapped, problems
+
+    def fitting() -> Iterator[MirrorRow]:
+        for row in rows:
+            try:
+                made = spec.map(row, fields)
+            except MISSHAPEN as error:
+                problems.append((str(row.get(spec.id_field)), reason(error)))
+                continue
+            if made.misfits:
+                problems.append((str(made.bitrix_id), "left out: " + "; ".join(made.misfits)))
+            yield made
+
+    return store.Page.of(fitting()), problems
 
 
 def _modified_since(since: datetime, name: str) -> Callable[[Row], bool]:

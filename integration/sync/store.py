@@ -46,17 +46,16 @@ class Page:
 
     @classmethod
     def of(cls, rows: Iterable[MirrorRow]) -> Page:
-        """The last row of each id counts."""
-        latest = {row.bitrix_id: row for row in rows}
-        lines: list[bytes] = []
-        parts: list[bytes] = []
-        products = [_products(row) for row in latest.values() if row.products is not None]
-        for row in latest.values():
-            part = orjson.dumps(row.addresses or _links(row))[1:-1]
-            if part:
-                parts.append(part)
-            lines.append(_line(row, part))
-        return cls(len(latest), _array(lines), _array(parts), _array(products))
+        """The last row of each id counts. Each is written down at once, while it is in the processor's cache."""
+        lines: dict[int, bytes] = {}
+        parts: dict[int, bytes] = {}
+        products: dict[int, bytes] = {}
+        for row in rows:
+            part = parts[row.bitrix_id] = orjson.dumps(row.addresses or _links(row))[1:-1]
+            lines[row.bitrix_id] = _line(row, part)
+            if row.products is not None:
+                products[row.bitrix_id] = _products(row)
+        return cls(len(lines), *(_array(each.values()) for each in (lines, parts, products)))
 
 
 def store_page(
@@ -145,8 +144,8 @@ def _line(row: MirrorRow, parts: bytes) -> bytes:
     return b'%b,"bitrix_id":%d,"row_hash":%d}' % (content[:-1], row.bitrix_id, row_hash)
 
 
-def _array(items: list[bytes]) -> str:
-    return f"[{b','.join(items).decode()}]"
+def _array(items: Iterable[bytes]) -> str:
+    return f"[{b','.join(filter(None, items)).decode()}]"
 
 
 def _products(row: MirrorRow) -> bytes:
