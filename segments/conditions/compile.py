@@ -184,9 +184,10 @@ _OF_EMPTINESS = {"empty", "filled"}
 def _with_missing(sql: Expression, field: Field, op: Operator, value: Any) -> Expression:
     """The value with that of a missing row, where it can make a difference.
 
-    Where it can't, the plain column lets the database begin with the rows that exist.
+    Where it can't, the plain column lets the database begin with the rows that exist. An operator that holds of
+    what is empty would take a missing row for that.
     """
-    if op.compare is not None and not op.compare(field.missing, value):
+    if op.compare is not None and not op.empty and not op.compare(field.missing, value):
         return sql
     return sql if op.key == "top" else sa.func.coalesce(sql, field.missing)
 

@@ -62,6 +62,19 @@ def test_every_field_and_operator_is_asked(session):
     asked()
 
 
+@pytest.mark.parametrize("op", ["eq", "ne", "lt", "le", "gt", "ge"])
+@pytest.mark.parametrize("field", ["ltv", "sales"])
+def test_who_never_bought_is_worth_zero(session, field, op):
+    """His row is missing, and still zero: it is neither empty nor «not zero»."""
+    rows = stored(session, Maker(77).rows())
+    scope = scope_of(session, rows.portal_id, NOW)
+    for value in (-1, 0, 1):
+        question = {"all": [{"field": field, "op": op, "value": value}]}
+        raw = {"version": 1, "clients": {"where": question}}
+        found = session.execute(compiled_members(scope, definitions.read(raw, scope))).all()
+        assert {tuple(row) for row in found} == truth(rows, raw), question
+
+
 def test_custom_fields_have_every_type():
     assert {type_id for type_id, _ in CUSTOM.values()} >= {
         "string", "integer", "double", "boolean", "date", "datetime", "money", "enumeration",
