@@ -191,14 +191,11 @@ def _number(
 
 def _as_kept(operand: Operand, value: Decimal) -> Decimal | int:
     """A whole number for a whole column: compared as such, its statistics tell how many rows there are."""
-    whole = (
-        isinstance(getattr(operand.sql, "type", None), sa.Integer)
-        and value == value.to_integral_value()
-    )
-    return int(value) if whole and abs(value) < _LARGEST else value
-
-
-_LARGEST = 2**31
+    kept = getattr(operand.sql, "type", None)
+    if not isinstance(kept, sa.Integer) or value != value.to_integral_value():
+        return value
+    bits = 15 if isinstance(kept, sa.SmallInteger) else 31
+    return int(value) if abs(value) < 2**bits else value
 
 
 def _between(value: Any, edges: tuple[Any, Any]) -> Any:

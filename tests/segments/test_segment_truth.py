@@ -75,6 +75,22 @@ def test_who_never_bought_is_worth_zero(session, field, op):
         assert {tuple(row) for row in found} == truth(rows, raw), question
 
 
+@pytest.mark.parametrize("field", ["rfm_r", "sales", "ltv"])
+def test_a_number_no_column_can_hold_is_compared_all_the_same(session, field):
+    rows = stored(session, Maker(77).rows())
+    scope = scope_of(session, rows.portal_id, NOW)
+    for op, value in (
+        ("lt", 45_000),
+        ("lt", 3 * 10**9),
+        ("gt", 45_000),
+        ("between", [-40_000, 40_000]),
+    ):
+        question = {"all": [{"field": field, "op": op, "value": value}]}
+        raw = {"version": 1, "clients": {"where": question}}
+        found = session.execute(compiled_members(scope, definitions.read(raw, scope))).all()
+        assert {tuple(row) for row in found} == truth(rows, raw), question
+
+
 def test_custom_fields_have_every_type():
     assert {type_id for type_id, _ in CUSTOM.values()} >= {
         "string", "integer", "double", "boolean", "date", "datetime", "money", "enumeration",

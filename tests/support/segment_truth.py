@@ -66,8 +66,7 @@ def holds(rows: Rows, kind: str, card: dict[str, Any], node: dict[str, Any]) -> 
         return related_holds(rows, kind, card, node)
     if not has_field(kind, node["field"]):
         return compare(None, node["op"], node.get("value"))
-    value = card_value(rows, kind, card, node["field"])
-    return compare(value, node["op"], node.get("value"))
+    return compare_field(card_value(rows, kind, card, node["field"]), node)
 
 
 ONLY = {
@@ -378,7 +377,7 @@ def inner_holds(relation: str, row: dict[str, Any], node: dict[str, Any] | None)
         return any(inner_holds(relation, row, part) for part in node["any"])
     if "none" in node:
         return not any(inner_holds(relation, row, part) for part in node["none"])
-    return compare(row_value(relation, row, node["field"]), node["op"], node.get("value"))
+    return compare_field(row_value(relation, row, node["field"]), node)
 
 
 def related_holds(rows: Rows, kind: str, card: dict[str, Any], node: dict[str, Any]) -> bool:
@@ -422,6 +421,21 @@ def end_holds(relation: str, every: list[dict[str, Any]], where: Any, measure: s
 
 
 # ---- operators ----------------------------------------------------------------------------------
+
+
+CHOICES = {
+    "type", "responsible", "company", "industry", "employees", "source", "stage", "state", "client_contact",
+    "client_company", "rfm_name", "lifecycle", "pipeline", "currency", "kind", "direction", "from_stage",
+    "product", "purpose",
+}  # fmt: skip
+
+
+def compare_field(value: Any, node: dict[str, Any]) -> bool:
+    """A field with a value of the condition: ids as they are, texts in any case."""
+    op, asked = node["op"], node.get("value")
+    if node["field"] in CHOICES and value is not None and op in {"any_of", "none_of"}:
+        return (str(value) in {str(item) for item in asked}) is (op == "any_of")
+    return compare(value, op, asked)
 
 
 def compare(value: Any, op: str, asked: Any) -> bool:
