@@ -21,7 +21,7 @@ _PLAIN_LOCAL = re.compile(r"[a-z0-9](?:[a-z0-9_+-]|\.(?!\.)){0,62}(?<!\.)")
 _PROFILE = re.compile(
     r"(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|vk\.com|m\.vk\.com)/@?", re.IGNORECASE
 )
-_LONGEST_ACCOUNT = _LONGEST_EMAIL = 254
+_LONGEST_ACCOUNT = 254
 _PHONE_DIGITS = 10
 
 
@@ -46,9 +46,7 @@ def phones(typed: str, region: str = "RU") -> list[Normalised]:
 
 def _plain_russian(part: str, region: str) -> Normalised | None:
     """What nearly every number is, many times faster than the library knows it."""
-    if region != "RU":
-        return None
-    russian = _RUSSIAN.fullmatch(part) or _RUSSIAN.fullmatch(part.translate(_BETWEEN_DIGITS))
+    russian = _RUSSIAN.fullmatch(part.translate(_BETWEEN_DIGITS)) if region == "RU" else None
     return Normalised(f"+7{russian[1]}") if russian else None
 
 
@@ -73,8 +71,6 @@ def whole(typed: str, region: str = "RU") -> str | None:
 
 def emails(typed: str) -> list[Normalised]:
     """Every address of a typed value; a value may hold several."""
-    if _is_plain(typed):
-        return [Normalised(typed)]
     if typed.count("@") > 1:
         parts = [part for part in _SEVERAL_EMAILS.split(typed) if part]
         if all(part.count("@") == 1 for part in parts):
@@ -88,7 +84,12 @@ def email(typed: str) -> Normalised:
     if trimmed.count("@") != 1 and '"' not in trimmed:
         return _NO_EMAIL
     lower = trimmed.lower()
-    if trimmed.isascii() and _is_plain(lower):
+    if (
+        len(lower) <= 254
+        and trimmed.isascii()
+        and "--" not in lower
+        and _PLAIN_EMAIL.fullmatch(lower)
+    ):
         return Normalised(lower)
     local, _, host = lower.partition("@")
     if not host.isascii() and _PLAIN_LOCAL.fullmatch(local):
@@ -103,13 +104,6 @@ def email(typed: str) -> Normalised:
     return Normalised(f"{checked.local_part.lower()}@{checked.ascii_domain.lower()}")
 
 
-def _is_plain(lower: str) -> bool:
-    """What nearly every address is, in its normal form already."""
-    return (
-        len(lower) <= _LONGEST_EMAIL and "--" not in lower and bool(_PLAIN_EMAIL.fullmatch(lower))
-    )
-
-
 @lru_cache(maxsize=1024)
 def _ascii_host(host: str) -> str | None:
     """A host of other letters in IDNA: slow to work out, and few hosts have many addresses."""
@@ -122,10 +116,7 @@ def _ascii_host(host: str) -> str | None:
 
 def messenger(typed: str, value_type: str | None) -> Normalised:
     """`telegram:name`, `vk:id1`, `imol:…`: the network and the account in it."""
-    account = typed.replace("\x00", "").strip()
-    if "/" in account:
-        account = _PROFILE.sub("", account).rstrip("/")
-    account = account.lstrip("@")
+    account = _PROFILE.sub("", typed.replace("\x00", "").strip()).lstrip("@").rstrip("/")
     if not account:
         return Normalised(None, "empty")
     if len(account) > _LONGEST_ACCOUNT:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from integration.rules import values
@@ -41,7 +40,6 @@ class CustomValues:
 def read(row: Mapping[str, Any], fields: Mapping[str, FieldType]) -> CustomValues:
     """Typed values of a reply row; `fields` maps the key used in the reply to its field."""
     found = CustomValues()
-    typed = found.values
     for key, declared in fields.items():
         raw = row.get(key)
         if raw is None:
@@ -51,7 +49,7 @@ def read(row: Mapping[str, Any], fields: Mapping[str, FieldType]) -> CustomValue
         if declared.type_id in _LEFT_OUT:
             continue
         try:
-            typed[declared.code] = _typed(raw, declared)
+            found.values[declared.code] = _typed(raw, declared)
         except Misfit as misfit:
             found.misfits.append(str(misfit))
     return found
@@ -71,7 +69,8 @@ def _text(raw: Any, _code: str) -> str:
     return values.text(raw) or ""
 
 
-_integer = partial(values.whole, bits=64)
+def _integer(raw: Any, code: str) -> int:
+    return values.whole(raw, code, bits=64)
 
 
 def _double(raw: Any, code: str) -> float:

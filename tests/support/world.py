@@ -155,7 +155,10 @@ class World:
         pipeline.recompute(self.runtime, self.portal_id)
 
     def write(self) -> writeback.Report:
-        """Everything that differs, written to the portal; who was killed at it holds its lock for a moment."""
+        """Everything that differs, written to the portal, waiting as long as it says.
+
+        Who was killed at it holds its lock for a moment.
+        """
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             report = pipeline.write_back(self.runtime, self.portal_id)
@@ -164,6 +167,8 @@ class World:
                 time.sleep(0.1)
             elif not report.more:
                 return report
+            elif report.wait:
+                self.runtime.sleep(report.wait)
 
     def set_rule(self, **asked: Any) -> None:
         """Change the sale rule, as the settings page does."""
