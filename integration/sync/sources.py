@@ -40,17 +40,10 @@ def card_source(spec: EntitySpec) -> Source:
         return _listed(client, spec, start)
 
     def prepare(rows: Rows, fields: Mapping[str, FieldType]) -> Ready:
-        page, problems = _mapped(spec, rows, fields)
-        ids = [str(row.get(spec.id_field)) for row in rows]
-        return Ready(len(rows), last_id(rows, spec.id_field), ids, page, problems)
+        return _prepared(spec, rows, fields)
 
     def put(session: Session, portal_id: int, ready: Ready, note_clients: bool) -> Stored:
-        changed = store.store_page(
-            session, portal_id, spec, ready.content, note_clients=note_clients
-        )
-        return Stored(
-            changed, store.quarantine(session, portal_id, spec.name, ready.ids, ready.problems)
-        )
+        return _put(session, portal_id, spec, ready, note_clients=note_clients)
 
     return Source(spec.name, spec.id_field, pages, prepare, put)
 
@@ -127,15 +120,11 @@ def store_cards(
     note_clients: bool,
 ) -> Stored:
     """Map a page of cards and put it into the mirror; what does not fit goes to quarantine."""
-    page, problems = _mapped(spec, rows, fields)
-    changed = store.store_page(session, portal_id, spec, page, note_clients=note_clients)
-    ids = [str(row.get(spec.id_field)) for row in rows]
-    return Stored(changed, store.quarantine(session, portal_id, spec.name, ids, problems))
+    ready = _prepared(spec, rows, fields)
+    return _put(session, portal_id, spec, ready, note_clients=note_clients)
 
 
-def _mapped(
-    spec: EntitySpec, rows: Rows, fields: Mapping[str, FieldType]
-) -> tuple[store.Page, list[tuple[str, str]]]:
+def _prepared(spec: EntitySpec, rows: Rows, fields: Mapping[str, FieldType]) -> Ready:
     problems: list[tuple[str, str]] = []
 
     def fitting() -> Iterator[MirrorRow]:
@@ -149,7 +138,18 @@ def _mapped(
                 problems.append((str(made.bitrix_id), "left out: " + "; ".join(made.misfits)))
             yield made
 
-    return store.Page.of(fitting()), problems
+    page = store.Page.of(fitting())
+    ids = [str(row.get(spec.id_field)) for row in rows]
+    return Ready(len(rows), last_id(rows, spec.id_field), ids, page, problems)
+
+
+def _put(
+    session: Session, portal_id: int, spec: EntitySpec, ready: Ready, *, note_clients: bool
+) -> Stored:
+    page = ready.content
+    changed = store.store_page(session, portal_id, spec, page, note_clients=note_clients)
+    put_aside = store.quarantine(session, portal_id, spec.name, ready.ids, ready.problems)
+    return Stored(changed, put_aside)
 
 
 def _modified_since(since: datetime, name: str) -> Callable[[Row], bool]:

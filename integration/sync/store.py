@@ -47,15 +47,12 @@ class Page:
     @classmethod
     def of(cls, rows: Iterable[MirrorRow]) -> Page:
         """The last row of each id counts. Each is written down at once, while it is in the processor's cache."""
-        lines: dict[int, bytes] = {}
-        parts: dict[int, bytes] = {}
-        products: dict[int, bytes] = {}
+        written: dict[int, tuple[bytes, bytes, bytes]] = {}
         for row in rows:
-            part = parts[row.bitrix_id] = orjson.dumps(row.addresses or _links(row))[1:-1]
-            lines[row.bitrix_id] = _line(row, part)
-            if row.products is not None:
-                products[row.bitrix_id] = _products(row)
-        return cls(len(lines), *(_array(each.values()) for each in (lines, parts, products)))
+            parts = orjson.dumps(row.addresses or _links(row))[1:-1]
+            written[row.bitrix_id] = _line(row, parts), parts, _products(row)
+        documents = (_array(each[place] for each in written.values()) for place in range(3))
+        return cls(len(written), *documents)
 
 
 def store_page(
@@ -149,6 +146,8 @@ def _array(items: Iterable[bytes]) -> str:
 
 
 def _products(row: MirrorRow) -> bytes:
+    if row.products is None:
+        return b""
     known = {"id": row.bitrix_id, "hash": row.values["products_hash"], "rows": row.products}
     return orjson.dumps({**known, "at": row.values["updated_at"]})
 
