@@ -195,7 +195,7 @@ def listed(
 
 
 def sample(session: Session, scope: Scope, definition: Definition, size: int = 10) -> list[Member]:
-    """Some members, the most recently created cards first within each kind."""
+    """Some members, whichever the database comes to first."""
     with patient(session):
         found = members(scope, definition).limit(size)
         rows = session.execute(found).all()

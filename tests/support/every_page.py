@@ -200,10 +200,16 @@ def _filled(made: World) -> Filled:
         )
         ids = {"segment_id": [everybody.id], "offer_id": [offer.id]}
         lead_id = session.scalar(sa.select(sa.func.min(Lead.bitrix_id)))
+        longest = session.scalar(
+            sa.select(Contact.bitrix_id)
+            .where(Contact.portal_id == portal_id)
+            .order_by(sa.func.length(Contact.last_name).desc().nulls_last())
+            .limit(1)
+        )
     for periodic in SCHEDULE:
         world.call(periodic.function)
     made.work()
-    ids["segment_id"].append(_listed(pages, contact_id))
+    ids["segment_id"].append(_listed(pages, contact_id, longest))
     pages.agree(share=2)
     server = pages.server()
     draft = pages.drafted()
@@ -242,9 +248,9 @@ def _best(session: Session, portal_id: int, kind: ClientKind) -> int:
     return session.scalar(query.order_by(ClientMetrics.ltv.desc()).limit(1))
 
 
-def _listed(pages: MailPages, contact_id: int) -> int:
-    """A list of one contact, from a file that names nobody else."""
-    file = io.BytesIO(f"ID\n{contact_id}\n99999999\n".encode()), "list.csv"
+def _listed(pages: MailPages, *contacts: int) -> int:
+    """A list of contacts, from a file that also names one nobody knows."""
+    file = io.BytesIO("\n".join(map(str, ("ID", *contacts, 99999999, ""))).encode()), "list.csv"
     columns = {"columns": "1", "column.0": "id", "kind": "contact"}
     pages.post("/segments/lists", name="По списку", file=file, **columns)
     with pages.world.runtime.sessions() as session:
