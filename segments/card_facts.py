@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -34,7 +36,8 @@ class CardFacts(Base):
     Deals are those conditions ask for; the `counted_…` ones are of pipelines that count by the sale rule.
     `last_state` is that of the last created one. `check_change` and `days_after_lost` are the fields of these
     names, the latter the smallest over the card's sales. `sold_days`: of every sale above zero, in their order.
-    `last_contact_at` is the field of this name. The columns of `COPIES` are the mirror's.
+    `last_contact_at` is the field of this name. The columns of `COPIES` are the mirror's, and so are the values in
+    `custom`: of the fields that are asked for (`segments.asked_fields`), those that are not NULL.
 
     Each portal has a partition of its own, as in `client_metrics`.
     """
@@ -70,6 +73,7 @@ class CardFacts(Base):
     contact_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     stage_semantic: Mapped[str | None] = mapped_column(sa.Text)
     closed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    custom: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class SharedAddress(Base):

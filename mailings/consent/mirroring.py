@@ -27,6 +27,7 @@ from mailings.consent.settings import UnsubscribeField
 from mailings.permissions import Suppression
 from mailings.rules.consents import Reason
 from mailings.rules.states import ChannelKey
+from segments import asked_fields
 
 BATCH = 50
 SECONDS = 15.0
@@ -170,5 +171,6 @@ def _write(
             .values(custom=table.custom.op("||")(sa.literal({target.code: target.kept}, JSONB)))
             .execution_options(synchronize_session=False)
         )
+        asked_fields.written(session, portal_id, target.entity, {target.code}, written)
     done.written += len(written)
     done.failed += len(ids) - len(written)

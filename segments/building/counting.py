@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from segments import audience
+from segments import asked_fields, audience
 from segments.audience import Counters
 from segments.building import drafts
 from segments.building.builder import Draft
@@ -58,7 +58,13 @@ def count(session: Session, redis: Redis, scope: Scope, question: Draft) -> Coun
 
 
 def tried(session: Session, redis: Redis, scope: Scope, question: Draft) -> Counted | None:
-    """The counters; None when the question takes too long to ask while somebody waits."""
+    """The counters; None when the question takes too long to ask while somebody waits.
+
+    Ends the transaction: what was asked for is noted, so that the next question about it is quick.
+    """
+    if asked_fields.unknown(question, scope.custom, scope.known_fields):
+        asked_fields.note(session, scope.portal_id, [question])
+        session.commit()
     try:
         return count(session, redis, scope, question)
     except sa.exc.OperationalError as error:

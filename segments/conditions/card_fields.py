@@ -81,10 +81,10 @@ class Card:
         self._asked.add("scores")
         return _SCORES.c
 
-    @property
-    def custom(self) -> Any:
-        """The custom values of the card."""
-        return self.row.custom
+    def values_with(self, code: str) -> Any:
+        """The custom values: those of the facts, where they repeat this one."""
+        known = self.known and code in self.scope.known_fields.get(self.kind, ())
+        return (self.facts if known else self.row).custom
 
     def source(self) -> Any:
         """What to select from; call it when all conditions are compiled."""

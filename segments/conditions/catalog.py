@@ -22,6 +22,7 @@ from core.database import any_of
 from core.web.words import N_
 from integration.mirror import Currency, CustomField
 from integration.models import Portal
+from segments import asked_fields
 from segments.conditions.operators import OPERATORS, Expression, Operator, Type
 from segments.rules import lifecycle
 from segments.rules.tree import CLIENTS, Kind
@@ -35,7 +36,8 @@ _EVERY = (*CLIENTS, Kind.LEAD)
 class Scope:
     """A portal and a moment: what compiling a condition needs to know. `ids` narrows to these cards.
 
-    `known`: the facts of the cards may answer where they can (`segments.card_facts`).
+    `known`: the facts of the cards may answer where they can (`segments.card_facts`); `known_fields` are the
+    custom fields they repeat, by entity.
     """
 
     rule: sales.Rule
@@ -45,6 +47,7 @@ class Scope:
     ids: tuple[int, ...] | sa.SelectBase | None = None
     stages: Mapping[str, lifecycle.Edges] = field(default_factory=dict)
     known: bool = False
+    known_fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,6 +90,7 @@ def scope_of(session: Session, portal_id: int, now: datetime | None = None) -> S
         custom=custom,
         stages=_stages(session, portal_id),
         known=trust.believed(session, rule),
+        known_fields=asked_fields.known(session, portal_id),
         facts={key: read(session, portal_id) for key, read in FACTS.items()},
     )
 
@@ -236,13 +240,18 @@ def _custom_options(row: CustomField, entity: str) -> str | None:
 
 def _json(row: Any, code: str) -> Expression:
     # A literal, so that an index on the expression can serve; codes are of the portal's own list.
-    found: Expression = row.custom.op("->", return_type=JSONB)(_quoted(code))
+    found: Expression = _values(row, code).op("->", return_type=JSONB)(_quoted(code))
     return found
 
 
 def _text(row: Any, code: str) -> Expression:
-    found: Expression = row.custom.op("->>", return_type=sa.Text)(_quoted(code))
+    found: Expression = _values(row, code).op("->>", return_type=sa.Text)(_quoted(code))
     return found
+
+
+def _values(row: Any, code: str) -> Any:
+    """The custom values with this one among them; a card may have them in two places."""
+    return row.values_with(code) if hasattr(row, "values_with") else row.custom
 
 
 def _quoted(code: str) -> Expression:

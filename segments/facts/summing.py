@@ -34,6 +34,7 @@ def of_cards(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
     source: Any = card.anchor
     mirrored = card.row
     columns: dict[str, Any] = {name: mirrored[name] for name in COPIES if name in mirrored}
+    columns["custom"] = custom_values(scope, kind, mirrored.custom)
     for rows in _sums(scope, kind, shared):
         source = sa.outerjoin(source, rows, rows.c.card_id == card.id)
         columns |= {column.name: column for column in rows.c if column.name != "card_id"}
@@ -49,6 +50,15 @@ def of_cards(scope: Scope, kind: Kind, shared: Any) -> sa.Select[Any]:
         for column in CardFacts.__table__.columns
     ]
     return sa.select(*listed).select_from(source).where(*card.alive())
+
+
+def custom_values(scope: Scope, kind: Kind, custom: Any) -> Any:
+    """Of a card's custom values, those that the facts repeat."""
+    codes = sorted(scope.known_fields.get(kind, ()))
+    if not codes:
+        return sa.null()
+    pairs = (part for code in codes for part in (sa.literal(code, sa.Text), custom[code]))
+    return sa.func.jsonb_strip_nulls(sa.func.jsonb_build_object(*pairs))
 
 
 def common_addresses(scope: Scope) -> sa.Select[Any]:

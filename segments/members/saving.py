@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import utcnow
 from core.locks import one_at_a_time
+from segments import asked_fields
 from segments.conditions import definitions
 from segments.conditions.catalog import scope_of
 from segments.conditions.definitions import InvalidCondition
@@ -227,6 +228,7 @@ def _save(
 
 
 def _keep(session: Session, segment: Segment) -> None:
+    asked_fields.note(session, segment.portal_id, [segment.definition])
     session.add(
         SegmentVersion(
             portal_id=segment.portal_id,

@@ -81,11 +81,16 @@ def keep_up(runtime: Runtime, portal_id: int, seconds: float = _SECONDS) -> bool
 
 
 def _learn(runtime: Runtime, portal_id: int) -> None:
-    """Have the facts of all cards found, when that is due: what is asked from then on is quick."""
+    """Have the facts of all cards found, or fields they lack, when that is due: what is asked from then on is quick."""
     with transaction(runtime.sessions) as session:
         if facts.due(session, portal_id):
             cards = facts.find_all(session, portal_id)
             log.info("facts found", extra={"portal": portal_id, "changed": cards})
+        elif facts.lacks_fields(session, portal_id):
+            cards = facts.repeat_fields(session, portal_id)
+            log.info(
+                "custom fields joined the facts", extra={"portal": portal_id, "changed": cards}
+            )
 
 
 def look_for_stale(session: Session, portal_id: int, now: datetime | None = None) -> int:

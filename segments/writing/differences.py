@@ -17,6 +17,7 @@ from core.web import words
 from integration.fields import METRICS
 from integration.mirror import Company, Contact
 from integration.models import Portal
+from segments import asked_fields
 from segments.models import ClientKind, ClientMetrics
 from segments.scoring import score_sql, score_words, scores
 from segments.scoring.scored import ClientScores, ScoreBasis
@@ -131,6 +132,9 @@ def mirror_written(session: Session, portal_id: int, changes: Sequence[Change]) 
             "rows": document({"bitrix_id": c.client_id, "custom": c.new} for c in changes),
         },
     )
+    codes = {code for change in changes for code in change.new}
+    ids = [change.client_id for change in changes]
+    asked_fields.written(session, portal_id, changes[0].kind, codes, ids)
 
 
 def _compared(

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.known_facts import assert_as_from_scratch
-from support.segment_portal import NOW, Maker, stored
+from support.segment_portal import CUSTOM, NOW, Maker, stored
 from support.segment_questions import random_definitions
 
 from integration.mirror import Activity, Address, Company, Contact, Deal, DealContact, Lead
 from integration.models import ChangedCard, ChangedClient
-from segments import audience
+from segments import asked_fields, audience
 from segments.card_facts import FactsRun
 from segments.conditions import definitions
 from segments.conditions.catalog import scope_of
@@ -37,8 +37,10 @@ QUIET = {"deadline": None, "database": None, "suppress_health_check": list(Healt
 
 
 def portal(session, seed):
-    """A random portal with one of the rules."""
+    """A random portal with one of the rules; of every other one somebody has asked for every custom field."""
     rows = stored(session, Maker(seed).rows())
+    if seed % 2:
+        asked_fields.note(session, rows.portal_id, [asking(*CUSTOM)])
     rule = RULES[seed % len(RULES)]
     if rule:
         session.add(SaleRule(portal_id=rows.portal_id, **rule))
@@ -50,6 +52,13 @@ def known(session, portal_id):
     scope = scope_of(session, portal_id, NOW)
     assert scope.known
     return scope
+
+
+def asking(*codes):
+    """A definition that names these fields."""
+    where = {"all": [{"field": code, "op": "filled"} for code in codes]}
+    kinds = ["contact", "company"]
+    return {"version": 1, "clients": {"kinds": kinds, "where": where}, "leads": {"where": where}}
 
 
 def counters_by_the_mirror(session, scope, definition):
@@ -256,6 +265,7 @@ class Editor:
         kind = self.pick.choice(list(TABLES))
         card = self.session.get(TABLES[kind], (self.portal_id, self.pick.randint(1, 5)))
         card.source_id, card.created_at = self.pick.choice([None, "WEB"]), self.maker.moment()
+        card.custom = self.maker.custom()
         if kind == "lead":
             card.contact_id, card.closed_at = self.pick.choice([None, 1, 2]), self.maker.moment()
         self.note(kind, card.bitrix_id)

@@ -15,6 +15,7 @@ from integration.mirror import CustomField
 from segments.building import builder, builder_forms, builder_inputs, drafts
 from segments.building.builder import NoSuchPlace
 from segments.conditions.catalog import scope_of
+from segments.members import upkeep
 
 LTV = {"field": "ltv", "op": "ge", "value": 1}
 NAME = {"field": "full_name", "op": "contains", "value": "а"}
@@ -292,6 +293,22 @@ def test_values_of_the_portals_own_list_fields_are_offered_by_their_names(bench)
         ).first()
     assert names
     assert all(item["value"] in found + bench.text for item in names)
+
+
+def test_a_field_a_draft_asks_for_is_soon_known_by_heart(bench):
+    raw = draft({"field": "UF_CRM_POTENTIAL", "op": "filled"})
+    asked = {"draft": json.dumps(raw), "of": "clients.0"}
+    before = plain(bench.ask("POST", "/segments/builder/count", **asked))
+    assert int(re.search(r"\d+", before)[0]) > 0
+    portal_id, runtime = bench.world.portal_id, bench.world.runtime
+    with runtime.sessions() as session:
+        assert not scope_of(session, portal_id).known_fields
+    assert portal_id in upkeep.behind(runtime)
+    upkeep.keep_up(runtime, portal_id)
+    with runtime.sessions() as session:
+        assert "UF_CRM_POTENTIAL" in scope_of(session, portal_id).known_fields["contact"]
+    bench.world.runtime.redis.flushall()
+    assert plain(bench.ask("POST", "/segments/builder/count", **asked)) == before
 
 
 @pytest.mark.parametrize(
