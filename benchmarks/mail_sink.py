@@ -54,10 +54,17 @@ def sink(round_trip: float = 0.0) -> Iterator[Sink]:
         process.join()
 
 
-def source(port: int, letters: int, raw: bytes, sessions: int = 1) -> float:
-    """Letters a second of the simplest pipelined client: no gate, no database, no letter to be made."""
+def source(
+    port: int, letters: int, raw: bytes, sessions: int = 1, *, pipelined: bool = True
+) -> float:
+    """Letters a second of the simplest client: no gate, no database, no letter to be made.
+
+    Without pipelining every command waits for its answer, as Postfix's `smtp-source` does it.
+    """
     share = letters // sessions
-    threads = [threading.Thread(target=_pour, args=(port, share, raw)) for _ in range(sessions)]
+    threads = [
+        threading.Thread(target=_pour, args=(port, share, raw, pipelined)) for _ in range(sessions)
+    ]
     started = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -66,21 +73,21 @@ def source(port: int, letters: int, raw: bytes, sessions: int = 1) -> float:
     return share * sessions / (time.perf_counter() - started)
 
 
-def _pour(port: int, letters: int, raw: bytes) -> None:
+def _pour(port: int, letters: int, raw: bytes, pipelined: bool) -> None:
     with socket.create_connection(("127.0.0.1", port)) as link:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answers = link.makefile("rb")
         answers.readline()
         link.sendall(b"EHLO source\r\n")
         answers.readline(), answers.readline()
-        start = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n"
+        start = [b"MAIL FROM:<a@example.com>\r\n", b"RCPT TO:<b@example.org>\r\n", b"DATA\r\n"]
         body = raw.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        turns = [(b"".join(start), 3)] if pipelined else [(command, 1) for command in start]
         for _ in range(letters):
-            link.sendall(start)
-            for _ in range(3):
-                answers.readline()
-            link.sendall(body)
-            answers.readline()
+            for said, number in (*turns, (body, 1)):
+                link.sendall(said)
+                for _ in range(number):
+                    answers.readline()
 
 
 class _Session(asyncio.Protocol):

@@ -8,7 +8,7 @@ has seen it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -30,31 +30,32 @@ WITHDRAWALS = 0x4D47
 """The advisory lock that gates share and withdrawals have alone, by portal."""
 
 
-def wait_for_withdrawals(
-    said: Together, portals: Iterable[int], *, alone: Iterable[int] = ()
+def hold_still(
+    said: Together, mailings: Iterable[tuple[int, int]], *, alone: Collection[int] = ()
 ) -> None:
-    """Take the lock before anything is read. `alone`: portals in which this transaction will withdraw something itself."""
-    alone = set(alone)
-    for portal_id in sorted({*portals, *alone}):
-        lock = "pg_advisory_xact_lock" + ("" if portal_id in alone else "_shared")
-        said.say(f"SELECT {lock}({WITHDRAWALS}, %(portal)s)", {"portal": portal_id})
+    """Until the end of the transaction nobody withdraws anything in these mailings' portals, pauses or cancels them.
 
-
-def hold_still(said: Together, mailings: Iterable[tuple[int, int]]) -> None:
-    """Nobody pauses or cancels these mailings until the end of the transaction."""
-    for portal_id, mailing_id in sorted(set(mailings)):
-        _holding().say(said, portal=portal_id, mailing=mailing_id)
+    Say it before anything is read. `alone`: portals in which this transaction withdraws something itself, or must be the
+    only one at the gate.
+    """
+    held = set(mailings)
+    for portal_id in sorted(set(alone) - {portal for portal, _ in held}):
+        said.say(f"SELECT pg_advisory_xact_lock({WITHDRAWALS}, %(portal)s)", {"portal": portal_id})
+    for portal_id, mailing_id in sorted(held):
+        _holding(portal_id in alone).say(said, portal=portal_id, mailing=mailing_id)
 
 
 @cache
-def _holding() -> Prepared:
+def _holding(alone: bool) -> Prepared:
+    """Rows are locked last of all in a statement: so whoever has the mailing's has the portal's lock."""
+    portal = given("portal", sa.Integer)
+    lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
+    locked = sa.select(lock(WITHDRAWALS, portal)).subquery("locked")
     return Prepared(
         sa.select(Mailing.id)
-        .where(
-            Mailing.portal_id == given("portal", sa.Integer),
-            Mailing.id == given("mailing", sa.BigInteger),
-        )
-        .with_for_update(read=True)
+        .select_from(sa.join(Mailing, locked, sa.true()))
+        .where(Mailing.portal_id == portal, Mailing.id == given("mailing", sa.BigInteger))
+        .with_for_update(read=True, of=Mailing)
     )
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.errors import DeadlockDetected
-from sqlalchemy.orm import Session
 
 from core.database import SessionFactory
 from mailings.planning import eligibility
 from mailings.sending import gating, outcomes
 from mailings.sending.claiming import LEASE, Claimed
 from mailings.sending.outcomes import Ended
+from mailings.sending.own_connections import OwnConnections
 from mailings.sending.prepared import Together, together
 from mailings.sending.running import Running
 
@@ -31,7 +31,6 @@ _AT_ONCE = 500
 _COMPANY_SECONDS = 0.01  # outcomes wait so long for a gate to ride along with
 _LAST_TRIES = 20  # once told to stop
 _AWAY_SECONDS = 0.5  # between tries while the database is away
-_STALE_SECONDS = 30.0  # a connection nobody used for so long is looked at before it is trusted
 _SAFE_SECONDS = LEASE.total_seconds() - 10
 
 
@@ -67,8 +66,7 @@ class Keeper:
         self._ended: list[Ended] = []
         self._closing = False
         self._tries_left = _LAST_TRIES
-        self._connection: sa.Connection | None = None
-        self._used_at = 0.0
+        self._own = OwnConnections(sessions)
         self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
 
     def start(self) -> None:
@@ -81,7 +79,7 @@ class Keeper:
             self._closing = True
             self._changed.notify()
         self._thread.join()
-        self._hang_up()
+        self._own.hang_up()
 
     def come(self, row: Claimed, mailing: Running, told: Callable[[], object]) -> Request:
         """Come to the gate; whether it opened is in the request, once `told` was called."""
@@ -153,43 +151,36 @@ class Keeper:
         by_mailing: dict[tuple[int, int], list[Request]] = {}
         for request in asking:
             by_mailing.setdefault(request.mailing.key, []).append(request)
-        with self._session() as session:
-            with together(session) as said:
-                if not asking:
-                    said.say("SET LOCAL synchronous_commit = off")
+        if outcomes.all_well(ended):
+            with self._own.quickly() as said, _durably(said, bool(asking)):
                 _lock(said, by_mailing, ended)
-                if well := outcomes.all_well(ended):
-                    found = _in_one(said, by_mailing, ended)
-            if not well:
+                if ended:
+                    outcomes.say(said, ended)
+                found = _let_through(said, by_mailing)
+        else:
+            with self._own.session() as session:
+                with together(session) as said:
+                    _lock(said, by_mailing, ended)
                 outcomes.write(session, ended)
                 with together(session) as said:
-                    found = _in_one(said, by_mailing, ())
-            passed = {(key[0], row[0]) for key, rows in found.items() for row in rows.fetchall()}
-            for requests in by_mailing.values():
-                rows = [each.row for each in requests]
-                refused = [row for row in rows if (row.portal_id, row.id) not in passed]
-                gating.turn_away(session, requests[-1].mailing, refused)
+                    found = _let_through(said, by_mailing)
+        passed = {(key[0], row[0]) for key, rows in found.items() for row in rows.fetchall()}
+        if len(passed) < len(asking):
+            self._turn_away(by_mailing.values(), passed)
         return passed
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        """A transaction on a connection that is kept as long as it works."""
-        if self._connection is not None and now() > self._used_at + _STALE_SECONDS:
-            self._hang_up()
-        if self._connection is None:
-            self._connection = _own(self._sessions.kw["bind"])
+    def _turn_away(
+        self, asking: Iterable[Sequence[Request]], passed: Collection[tuple[int, int]]
+    ) -> None:
+        """What goes wrong here must not stop those that have passed."""
         try:
-            with self._sessions(bind=self._connection) as session, session.begin():
-                yield session
-        except BaseException:
-            self._hang_up()
-            raise
-        self._used_at = now()
-
-    def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+            with self._own.session() as session:
+                for requests in asking:
+                    rows = [each.row for each in requests]
+                    refused = [row for row in rows if (row.portal_id, row.id) not in passed]
+                    gating.turn_away(session, requests[-1].mailing, refused)
+        except Exception:
+            log.exception("not turned away: their leases will run out")
 
     def _keep(self, ended: list[Ended]) -> None:
         """For the next turn. A first commit that got through after all does no harm: its tokens are gone."""
@@ -221,29 +212,25 @@ def _lock(
     """All that must not change until the end of the transaction."""
     terms = [requests[-1].mailing.terms for requests in asking.values()]
     capped = {each.portal_id for each in terms if eligibility.alone_at_the_gate(each)}
-    portals = {portal_id for portal_id, _ in asking}
-    gating.wait_for_withdrawals(said, portals, alone=outcomes.dead(ended) | capped)
-    gating.hold_still(said, asking)
+    gating.hold_still(said, asking, alone=outcomes.dead(ended) | capped)
 
 
-def _own(engine: sa.Engine) -> sa.Connection:
-    """A connection of the keeper's own, that plans each of its few statements once: else planning costs most of a turn."""
-    connection = engine.connect()
-    connection.detach()
-    connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
-    connection.commit()
-    return connection
+@contextmanager
+def _durably(said: Together, durably: bool) -> Iterator[None]:
+    """What is said in this block waits for the disk, or does not."""
+    if not durably:
+        said.say("BEGIN")
+        said.say("SET LOCAL synchronous_commit = off")
+    yield
+    if not durably:
+        said.say("COMMIT")
 
 
-def _in_one(
-    said: Together, by_mailing: Mapping[tuple[int, int], Sequence[Request]], ended: Sequence[Ended]
+def _let_through(
+    said: Together, by_mailing: Mapping[tuple[int, int], Sequence[Request]]
 ) -> dict[tuple[int, int], psycopg.Cursor[tuple[int]]]:
-    """Write down, let through and commit; where the ids will be of those who passed, by mailing."""
-    if ended:
-        outcomes.say(said, ended)
-    found = {
+    """Where the ids will be of those who passed, by mailing."""
+    return {
         key: gating.let_through(said, requests[-1].mailing, [each.row for each in requests])
         for key, requests in by_mailing.items()
     }
-    said.commit()
-    return found

@@ -50,7 +50,6 @@ _STATES = {
 _LOGGED = {Outcome.DEFERRED, Outcome.FAILED, Outcome.UNKNOWN}
 _LONGEST_TEXT = 500
 _COLUMNS: dict[str, Any] = {
-    "portal_id": sa.Integer(),
     "id": sa.BigInteger(),
     "owner": UUID(as_uuid=False),
     "state": sa.Text(),
@@ -96,7 +95,7 @@ def write(session: Session, ended: Sequence[Ended]) -> None:
         return
     with together(session) as said:
         written = say(said, ended)
-    rows = written.fetchall()
+    rows = [row for each in written for row in each.fetchall()]
     attempts = [
         {
             "portal_id": portal_id, "delivery_id": number, "attempt": attempt, "outcome": outcome,
@@ -111,12 +110,20 @@ def write(session: Session, ended: Sequence[Ended]) -> None:
     _suppress(session, [e for e in ended if (e.row.portal_id, e.row.id) in known])
 
 
-def say(said: Together, ended: Sequence[Ended]) -> psycopg.Cursor[Any]:
+def say(said: Together, ended: Iterable[Ended]) -> list[psycopg.Cursor[Any]]:
     """The same along with others, enough for those that are `all_well`."""
-    for portal_id in {each.row.portal_id for each in ended}:
-        ids = id_array(each.row.id for each in ended if each.row.portal_id == portal_id)
-        _noting().say(said, portal=portal_id, ids=ids)
-    return _writing().say(said, rows=_incoming(ended))
+    by_portal: dict[int, list[Ended]] = {}
+    for each in ended:
+        by_portal.setdefault(each.row.portal_id, []).append(each)
+    return [
+        _writing().say(
+            said,
+            rows=_incoming(of_portal),
+            portal=portal_id,
+            ids=id_array(e.row.id for e in of_portal),
+        )
+        for portal_id, of_portal in by_portal.items()
+    ]
 
 
 def all_well(ended: Iterable[Ended]) -> bool:
@@ -130,13 +137,11 @@ def dead(ended: Iterable[Ended]) -> set[int]:
 
 
 @cache
-def _noting() -> Prepared:
-    ids = sa.cast(given("ids", sa.Text()), sa.ARRAY(sa.BigInteger))
-    return Prepared(touching.noting(given("portal", sa.Integer()), sa.any_(ids)))
-
-
-@cache
 def _writing() -> Prepared:
+    """The rows, and their clients noted for the segments that ask for messages."""
+    portal = given("portal", sa.Integer())
+    ids = sa.cast(given("ids", sa.Text()), sa.ARRAY(sa.BigInteger))
+    noted = touching.noting(portal, sa.any_(ids)).cte("noted")
     incoming = rows_of("incoming", **_COLUMNS)
     tried_for_long = sa.exists().where(
         DeliveryAttempt.portal_id == Delivery.portal_id,
@@ -149,7 +154,7 @@ def _writing() -> Prepared:
     return Prepared(
         sa.update(Delivery)
         .where(
-            Delivery.portal_id == incoming.c.portal_id,
+            Delivery.portal_id == portal,
             Delivery.id == incoming.c.id,
             Delivery.owner == incoming.c.owner,
             Delivery.state.in_(
@@ -178,6 +183,7 @@ def _writing() -> Prepared:
             *(Delivery.portal_id, Delivery.id, Delivery.attempt, incoming.c.outcome),
             *(incoming.c.code, incoming.c.status, incoming.c.text, incoming.c.logged),
         )
+        .add_cte(noted)
     )
 
 
@@ -187,7 +193,7 @@ def _incoming(ended: Sequence[Ended]) -> str:
         result = each.result
         rows.append(
             {
-                "portal_id": each.row.portal_id, "id": each.row.id, "owner": each.row.owner,
+                "id": each.row.id, "owner": each.row.owner,
                 "state": _STATES[result.outcome].value, "outcome": result.outcome.value,
                 "logged": result.outcome in _LOGGED,
                 "reason": reason_of(result), "code": result.code, "status": result.status,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -39,7 +39,7 @@ class Prepared:
 class Together:
     """Statements of one transaction that are said one after the other, and answered all at once.
 
-    Each sees what those before it did. The answers are there when the block ends, see `together`.
+    Each sees what those before it did. The answers are there when the block ends, see `together` and `at_once`.
     """
 
     def __init__(self, driver: psycopg.Connection[Any]) -> None:
@@ -49,15 +49,16 @@ class Together:
         """Where its rows will be."""
         return self._driver.cursor().execute(text, values)
 
-    def commit(self) -> None:
-        """Along with the rest: what is said afterwards is another transaction's."""
-        self._driver.commit()
+
+def together(session: Session) -> AbstractContextManager[Together]:
+    """One round trip for all that is said in this block, in the session's transaction."""
+    driver: Any = session.connection().connection.dbapi_connection
+    return at_once(driver)
 
 
 @contextmanager
-def together(session: Session) -> Iterator[Together]:
-    """One round trip for all that is said in this block."""
-    driver: Any = session.connection().connection.dbapi_connection
+def at_once(driver: psycopg.Connection[Any]) -> Iterator[Together]:
+    """One round trip for all that is said in this block; on an autocommit connection it is a transaction by itself."""
     try:
         with driver.pipeline():
             yield Together(driver)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import threading
 import time
@@ -297,16 +298,22 @@ def _in_the_body(blow: _Blow) -> None:
 
 
 def _gate_not_committed(blow: _Blow) -> None:
-    from mailings.sending.prepared import Together
+    from mailings.sending import gating
 
-    real = Together.commit
+    real = gating.let_through
 
-    def committed(self: Any) -> None:
-        self._driver._pipeline.sync()  # the gate's UPDATE is done, and only waits for this
+    def done(said: Any, *arguments: Any) -> Any:
+        found = real(said, *arguments)
+        server = said._driver.pgconn
+        server.send_flush_request()
+        server.flush()
+        assert select.select([server.socket], [], [], 10)[
+            0
+        ]  # the UPDATE is done and waits for its commit
         blow()
-        real(self)
+        return found
 
-    Together.commit = committed  # type: ignore[method-assign]
+    gating.let_through = done
 
 
 def _gate_passed(blow: _Blow) -> None:
