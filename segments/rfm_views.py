@@ -35,12 +35,12 @@ def rfm_page() -> str:
 @blueprint.get("/segments/rfm/map")
 @may_write
 def rfm_map() -> str:
-    """The map, the groups and the stages, counted now; asks for itself until everybody is scored."""
+    """The map, the groups and the stages of the day; asks for itself until everybody is scored."""
     kind = _kind(request.args)
     with current().sessions() as session:
         basis = score_map.basis(session, g.viewer.portal_id, kind)
         due = bool(scores.due(session, g.viewer.portal_id))
-        drawn = score_map.drawn(session, g.viewer.portal_id, kind) if basis is not None else None
+        drawn = score_map.drawn(basis)
         return render_template(
             "segments/rfm_map.html", map=drawn, basis=basis, due=due, **_words(session, kind)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -12,15 +12,15 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from segments.conditions.card_fields import CARD, Card
 from segments.conditions.catalog import scope_of
 from segments.models import ClientKind
 from segments.rules import gap_chart, lifecycle, rfm
 from segments.rules.gap_chart import Plot
 from segments.rules.lifecycle import Edges, Gaps
 from segments.rules.score_choices import ScoreChoices
-from segments.rules.tree import VERSION, Kind
+from segments.rules.tree import VERSION
 from segments.scoring import score_facts, scores
+from segments.scoring.everybody import Cell
 from segments.scoring.scored import ClientScores, ScoreBasis
 from segments.worth.sales import rule_of
 
@@ -82,21 +82,11 @@ def basis(session: Session, portal_id: int, kind: ClientKind) -> ScoreBasis | No
     return session.get(ScoreBasis, (portal_id, kind.value))
 
 
-def drawn(session: Session, portal_id: int, kind: ClientKind) -> Map:
-    """Everybody alive, as a segment would find them."""
-    scope = scope_of(session, portal_id)
-    card = Card(Kind(kind.value), scope)
-    group, stage = (CARD.fields[key].column(card, scope) for key in ("rfm_name", "lifecycle"))
-    scored, worth = card.scores, card.metrics
-    columns: list[Any] = [scored.r, scored.f, group, stage]
-    places: list[Any] = [sa.literal_column(str(number + 1)) for number in range(len(columns))]
-    query = (
-        sa.select(*columns, sa.func.count(), sa.func.coalesce(sa.func.sum(worth.ltv), 0))
-        .select_from(card.source())
-        .where(*card.alive())
-        .group_by(*places)
-    )
-    return _mapped(kind, session.execute(query).all())
+def drawn(row: ScoreBasis | None) -> Map | None:
+    """Everybody alive when the scores of the day were counted; None while nobody is."""
+    if row is None or row.cells is None:
+        return None
+    return _mapped(ClientKind(row.kind), row.cells)
 
 
 def rhythm(row: ScoreBasis, choices: ScoreChoices) -> Rhythm:
@@ -170,15 +160,18 @@ def _segment(kind: ClientKind, *conditions: dict[str, Any]) -> dict[str, Any]:
     return {"version": VERSION, "clients": {"kinds": [kind.value], "where": where}}
 
 
-def _mapped(kind: ClientKind, rows: Iterable[Sequence[Any]]) -> Map:
+def _mapped(kind: ClientKind, rows: Iterable[Cell]) -> Map:
     points = range(1, rfm.SCORES + 1)
-    cells = {(r, f): Sum(way(kind, r=r, f=f)) for r in points for f in points}
+    cells: dict[tuple[int | None, int | None], Sum] = {
+        (r, f): Sum(way(kind, r=r, f=f)) for r in points for f in points
+    }
     groups = {key: Sum(way(kind, group=key)) for key in rfm.ALL_GROUPS}
     stages = {key: Sum(way(kind, stage=key)) for key in lifecycle.STAGES}
     total = Decimal(0)
-    for r, f, group, stage, number, ltv in rows:
+    for r, f, group, stage, number, ltv_text in rows:
+        ltv = Decimal(ltv_text)
         total += ltv
-        for found in (cells.get((r, f)), groups.get(group), stages.get(stage)):
+        for found in (cells.get((r, f)), groups.get(group), stages.get(stage or "")):
             if found is not None:
                 found.number += number
                 found.ltv += ltv

@@ -42,7 +42,7 @@ class ScoreBasis(OfPortal, Base):
 
     `how` may be thresholds though quantiles were asked for: there were too few buyers. `gaps` is the history of
     pauses, as [days, ended, still lasting]; `stages` the edges of the lifecycle in force. `ltv_percentiles`: the LTV
-    that 1, 2… 99 of a hundred buyers don't exceed.
+    that 1, 2… 99 of a hundred buyers don't exceed. `cells`: everybody alive, as `everybody.cells` counts them.
     """
 
     __tablename__ = "score_bases"
@@ -58,6 +58,7 @@ class ScoreBasis(OfPortal, Base):
     gaps: Mapped[list[Any]] = mapped_column(JSONB)
     stages: Mapped[list[int]] = mapped_column(ARRAY(sa.Integer))
     ltv_percentiles: Mapped[list[Decimal] | None] = mapped_column(ARRAY(Money))
+    cells: Mapped[list[Any] | None] = mapped_column(JSONB)
     rule_version: Mapped[int]
     choices_version: Mapped[int]
     due: Mapped[bool] = mapped_column(server_default=sa.false())

@@ -26,7 +26,7 @@ from integration.models import AdminRule, Money, Portal, PortalState
 from segments.models import ClientKind, ClientMetrics, MetricsRun
 from segments.rules import lifecycle, rfm
 from segments.rules.score_choices import How, OfKind, ScoreChoices
-from segments.scoring import outlook, score_facts
+from segments.scoring import everybody, outlook, score_facts
 from segments.scoring.scored import ClientScores, ScoreBasis
 from segments.worth import activity, months, swap
 from segments.worth.sales import Rule, rule_of
@@ -148,7 +148,12 @@ def compute_all(session: Session, portal_id: int) -> int:
             )
         scored_clients = swap.replace(session, _TABLE, portal_id, selects)
     for kind in kinds:
-        outlook.keep(session, rule, kind, day, *learnt[kind])
+        pauses, stages = learnt[kind]
+        alike = everybody.look(session, rule, kind, day, stages)
+        mine = ScoreBasis.portal_id == portal_id, ScoreBasis.kind == kind.value
+        cells = everybody.cells(alike)
+        session.execute(sa.update(ScoreBasis).where(*mine).values(cells=cells))
+        outlook.keep(session, rule, kind, day, pauses, stages.sleeping, alike)
         months.keep(session, rule, kind, day)
     return scored_clients
 

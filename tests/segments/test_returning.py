@@ -12,7 +12,7 @@ from segments.models import BaseDay, ClientKind
 from segments.rules.lifecycle import Gaps
 from segments.rules.returning import Pauses, habit
 from segments.scoring import outlook, scores
-from segments.scoring.outlook import Alike
+from segments.scoring.everybody import Alike
 from segments.scoring.scored import GroupOutlook
 from segments.worth import activity
 from segments.worth.sales import rule_of
@@ -44,12 +44,16 @@ def test_both_histories_together_are_the_curve_of_the_stages():
     ]  # fmt: skip
 
 
+def alike(group, once, silent, *, clients, ltv, checks):
+    return Alike(3, 1, group, "active", once, silent, clients, Decimal(ltv), Decimal(checks))
+
+
 def test_a_group_brings_the_chance_of_each_times_his_own_average_check():
     found = [
-        Alike("fading", True, 10, clients=3, ltv=Decimal(900), checks=Decimal(900)),
-        Alike("fading", False, 0, clients=2, ltv=Decimal(5000), checks=Decimal(1000)),
-        Alike("fading", False, 61, clients=1, ltv=Decimal(700), checks=Decimal(350)),
-        Alike("growing", True, None, clients=4, ltv=Decimal(80), checks=Decimal(80)),
+        alike("fading", True, 10, clients=3, ltv=900, checks=900),
+        alike("fading", False, 0, clients=2, ltv=5000, checks=1000),
+        alike("fading", False, 61, clients=1, ltv=700, checks=350),
+        alike("growing", True, None, clients=4, ltv=80, checks=80),
     ]
     fading, growing = outlook.outlooks(found, Pauses(ONCE, AGAIN))
     # Silent for 10 days, bought once: 40 of 120. Bought more often and today: 240 of 300. 61 days: nobody knows.

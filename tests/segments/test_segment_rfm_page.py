@@ -59,7 +59,7 @@ def read(world):
 
 def everybody(world):
     with world.runtime.sessions() as session:
-        return score_map.drawn(session, world.portal_id, ClientKind.CONTACT)
+        return score_map.drawn(score_map.basis(session, world.portal_id, ClientKind.CONTACT))
 
 
 def number_in(world, raw):
