@@ -153,6 +153,11 @@ class Delivery(Base):
                 postgresql_where=sa.text("state = 'failed'"),
             ),
             sa.Index(
+                "ix_deliveries_errors",
+                *("portal_id", "mailing_id"),
+                postgresql_where=sa.text("state IN ('failed', 'bounced')"),
+            ),
+            sa.Index(
                 "ix_deliveries_of_client",
                 *("portal_id", "kind", "client_id", "sent_at"),
                 postgresql_where=sa.text("sent_at IS NOT NULL"),

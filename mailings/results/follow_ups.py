@@ -14,6 +14,7 @@ from mailings.models import Mailing
 from mailings.planning import drafts
 from mailings.results import recipients
 from mailings.results.recipients import Did
+from mailings.results.report import Figures
 from segments.conditions.catalog import scope_of
 from segments.members import lists, membership, saving
 from segments.rules.tree import Kind
@@ -36,8 +37,10 @@ class Nobody(Exception):
 _WHO = {FollowUp.NOT_OPENED: Did.NOT_OPENED, FollowUp.CLICKED_ONLY: Did.CLICKED_ONLY}
 
 
-def number(session: Session, mailing: Mailing, whom: FollowUp) -> int:
-    """How many there are."""
+def number(session: Session, mailing: Mailing, figures: Figures, whom: FollowUp) -> int:
+    """How many there are; `figures` are the mailing's."""
+    if whom is FollowUp.NOT_OPENED:
+        return figures.not_opened
     return recipients.number(session, mailing, recipients.Wanted(state="sent", did=_WHO[whom]))
 
 

@@ -58,6 +58,13 @@ class Recipient:
     delivery: Delivery
 
 
+NOT_OPENED = sa.and_(
+    Delivery.state == DeliveryState.SENT.value,
+    Delivery.human_opened_at.is_(None),
+    Delivery.unsubscribed_at.is_(None),
+)
+"""That it was sent, and is not known to have been seen: nobody opened it, nobody left the mailings by it."""
+
 GROUPS: dict[str, tuple[DeliveryState, ...]] = {
     "open": tuple(state for state in DeliveryState if state.open),
     "attempted": tuple(state for state in DeliveryState if state.attempted),
@@ -167,8 +174,7 @@ def _did(mailing: Mailing, did: Did) -> sa.ColumnElement[bool]:
     )
     match did:
         case Did.NOT_OPENED:
-            sent = row.state == DeliveryState.SENT.value
-            return sa.and_(sent, row.human_opened_at.is_(None), row.unsubscribed_at.is_(None))
+            return NOT_OPENED
         case Did.CLICKED_ONLY:
             return sa.and_(
                 row.human_clicked_at.is_not(None), row.unsubscribed_at.is_(None), ~credited

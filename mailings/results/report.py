@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from integration.models import Portal
 from mailings.models import Attribution, Delivery, DeliveryEvent, Mailing
+from mailings.results.recipients import NOT_OPENED
 from mailings.rules import rates as arithmetic
 from mailings.rules.events import EventKind
 from mailings.rules.rates import Counts, Rates
@@ -52,7 +53,10 @@ class Earned:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of it. `people` leaves programs out, `everybody` counts them too. `tracked`: opens and clicks are seen."""
+    """All of it. `people` leaves programs out, `everybody` counts them too. `tracked`: opens and clicks are seen.
+
+    `not_opened`: who could be written to once more (`recipients.NOT_OPENED`).
+    """
 
     parts: tuple[Part, ...]
     people: Counts
@@ -62,6 +66,7 @@ class Figures:
     currency: str
     tracked: bool
     called: int = 0
+    not_opened: int = 0
 
     def number(self, *states: DeliveryState) -> int:
         """How many stand in these states."""
@@ -149,7 +154,8 @@ def figures(session: Session, mailing: Mailing) -> Figures:
         *(row.opened_at, row.human_opened_at, row.clicked_at, row.human_clicked_at),
         *(row.replied_at, row.unsubscribed_at, row.complained_at),
     )
-    what: list[Any] = [row.state, row.reason, sa.func.count(), *map(sa.func.count, marks)]
+    counts = (sa.func.count(), sa.func.count().filter(NOT_OPENED), *map(sa.func.count, marks))
+    what: list[Any] = [row.state, row.reason, *counts]
     query = (
         sa.select(*what)
         .where(row.portal_id == mailing.portal_id, row.mailing_id == mailing.id)
@@ -158,7 +164,9 @@ def figures(session: Session, mailing: Mailing) -> Figures:
     )
     found = session.execute(query).all()
     parts = tuple(Part(DeliveryState(each[0]), each[1], each[2]) for each in found)
-    sums = [sum(int(each[column]) for each in found) for column in range(3, 3 + len(marks))]
+    not_opened, *sums = (
+        sum(int(each[column]) for each in found) for column in range(3, 4 + len(marks))
+    )
     earned = _earned(session, mailing)
     common: dict[str, int] = {
         "attempted": sum(part.number for part in parts if part.state.attempted),
@@ -179,6 +187,7 @@ def figures(session: Session, mailing: Mailing) -> Figures:
         currency=portal.base_currency or "RUB",
         tracked=mailing.channel == ChannelKey.EMAIL,
         called=_called(session, mailing) if mailing.channel == ChannelKey.CALL_LIST else 0,
+        not_opened=not_opened,
     )
 
 

@@ -63,7 +63,7 @@ def look(session: Session, rule: Rule, kind: ClientKind, day: date, edges: Edges
         alive.append(~card.is_my_company)
     bought = score.client_id.is_not(None)
     idle = sa.cast(day, sa.Date) - worth.last_sale_on
-    columns = (
+    columns: tuple[Any, ...] = (
         score.r,
         score.f,
         score_sql.group(score.group_key, card.created_at, day, offset).label("group"),
@@ -87,7 +87,8 @@ def look(session: Session, rule: Rule, kind: ClientKind, day: date, edges: Edges
         .where(*alive)
         .group_by(*places)
     )
-    return [Alike(*row) for row in session.execute(query)]
+    found: Any = session.execute(query)
+    return [Alike(*row) for row in found]
 
 
 def cells(found: Iterable[Alike]) -> list[Cell]:

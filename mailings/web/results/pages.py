@@ -85,7 +85,7 @@ def result(session: Session, mailing: Mailing) -> dict[str, Any]:
         **facts,
         "funnel": funnel(figures, mailing.id),
         "others": others(figures, mailing.id),
-        "faults": details.faults(session, mailing),
+        "faults": details.faults(session, mailing) if figures.errors else [],
         "heat": details.heat(session, mailing),
         "nexts": nexts(session, mailing, figures),
     }
@@ -170,7 +170,8 @@ def nexts(session: Session, mailing: Mailing, figures: Figures) -> list[Next]:
         return []
     words = result_words.follow_ups()
     counted = [
-        Next(whom, words[whom], follow_ups.number(session, mailing, whom)) for whom in FollowUp
+        Next(whom, words[whom], follow_ups.number(session, mailing, figures, whom))
+        for whom in FollowUp
     ]
     return [each for each in counted if each.number]
 
