@@ -168,6 +168,19 @@ def test_the_switch_says_how_many_get_what_by_what_and_starts_one_mailing(pages)
     assert pages.status == 409, "what was started is not changed any more"
 
 
+def test_a_subject_is_read_as_people_will_see_it_and_counted_without_its_placeholders(pages):
+    number = ready(pages)
+    subject = '{% if client.name %}{{ client.name | default: "Добрый день" }}, {% endif %}скидка'
+    pages.write_letter(number, subject=subject)
+    for path in (f"/mailings/{number}", f"/mailings/{number}/launch"):
+        said = pages.get(path)
+        assert "‹имя›, скидка" in said
+        assert "client.name |" not in said
+    assert f"{len('Алексей, скидка')} / 60" in pages.get(f"/mailings/{number}/letter")
+    pages.post(f"/mailings/{number}/start", version=pages.row(number).version)
+    assert "‹имя›, скидка" in pages.get(f"/mailings/{number}")
+
+
 def test_a_started_mailing_is_paused_resumed_and_cancelled(pages):
     number = ready(pages)
     pages.post(f"/mailings/{number}/start", version=pages.row(number).version)

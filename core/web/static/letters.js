@@ -109,8 +109,10 @@
   function count() {
     for (const field of all("[data-counted]", form)) {
       const shown = one(".count", field.parentElement);
-      shown.value = `${[...field.value].length} / ${field.dataset.counted}`;
-      shown.classList.toggle("over", [...field.value].length > Number(field.dataset.counted));
+      const name = "x".repeat(Number(field.dataset.nameLength)); // as mailings.web.words.letter.length counts it
+      const { length } = [...field.value.replace(/\{\{.*?\}\}|\{%.*?%\}/g, name)];
+      shown.value = `${length} / ${field.dataset.counted}`;
+      shown.classList.toggle("over", length > Number(field.dataset.counted));
     }
   }
 

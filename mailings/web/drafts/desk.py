@@ -24,6 +24,7 @@ from mailings.rules.plans import BadPlan, Plan
 from mailings.rules.states import ChannelKey, SkipReason
 from mailings.sending import servers
 from mailings.web.drafts import pages as mailing_pages
+from mailings.web.letters import pages as letter_pages
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import readiness as readiness_words
 from mailings.web.words.readiness import Told
@@ -122,7 +123,8 @@ def question(session: Session, mailing: Mailing, falls: Waterfall, offset: int) 
     plan, mode = mailing_pages.plan_of(mailing), mailing_pages.mode_of(mailing)
     mail = mailing.channel == ChannelKey.EMAIL
     server = servers.choose(session, mailing) if mail else None
-    facts = [_what(mailing), *_by(server), ("Clock", mailing_words.when(plan, mode, mailing.start_at, offset))]  # fmt: skip
+    subject = letter_pages.heads(session, mailing).subject
+    facts = [_what(mailing, subject), *_by(server), ("Clock", mailing_words.when(plan, mode, mailing.start_at, offset))]  # fmt: skip
     if mode in ("now", "at"):
         facts.append(("Hourglass", duration(falls.gets, plan, server, mail=mail)))
     if rest := falls.matched - falls.gets:
@@ -182,8 +184,7 @@ def _labels(channel: str) -> Mapping[str, str]:
     }
 
 
-def _what(mailing: Mailing) -> tuple[str, str]:
-    subject = str(mailing.content.get("subject") or "")
+def _what(mailing: Mailing, subject: str) -> tuple[str, str]:
     if mailing.channel == ChannelKey.CALL_LIST:
         return "Activity", _("a to-do for the responsible manager: %(title)s", title=subject or mailing.name)  # fmt: skip
     return "Mail", _("the letter “%(subject)s”", subject=subject)

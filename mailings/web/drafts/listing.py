@@ -15,6 +15,7 @@ from mailings.models import Delivery, Mailing
 from mailings.rules.states import ChannelKey, DeliveryState
 from mailings.sending import restored, servers
 from mailings.web.drafts import pages as mailing_pages
+from mailings.web.letters import pages as letter_pages
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import steering as steering_words
 from segments.ready import presets
@@ -107,7 +108,7 @@ def _setup(session: Session, mailing: Mailing, offset: int) -> list[tuple[str, s
         (_("Whom"), (mailing.audience or {}).get("name") or shown.audience),
         (_("By what"), words.channels()[mailing.channel]),
         (_("Mail server"), server.name if server else None),
-        (_("Letter") if server else _("To-do"), mailing.content.get("subject")),
+        (_("Letter") if server else _("To-do"), letter_pages.heads(session, mailing).subject),
         (_("Offer"), offers.get(mailing.offer_id or 0)),
         (_("When"), words.when(plan, mailing_pages.mode_of(mailing), mailing.start_at, offset)),
         (_("Author"), shown.author),

@@ -69,6 +69,7 @@ class Desk:
     mode: str
     caps: str
     sentence: list[Part]
+    heads: letter_pages.Heads
     servers: list[tuple[Any, str]]
     topics: list[tuple[str, str]]
     offers: list[tuple[Any, str]]
@@ -127,12 +128,14 @@ def desk(session: Session, mailing: Mailing, offset: int) -> Desk:
     """A draft as its page shows it."""
     plan, picked = plan_of(mailing), chosen(session, mailing)
     offers, mail = offers_of(session, mailing), servers.of(session, mailing.portal_id)
+    heads = letter_pages.heads(session, mailing)
     return Desk(
         audience=picked,
         plan=plan,
         mode=mode_of(mailing),
         caps=caps_of(plan),
-        sentence=_sentence(mailing, plan, picked, offers, offset),
+        sentence=_sentence(mailing, plan, picked, offers, heads.subject, offset),
+        heads=heads,
         servers=[("", _first(mail)), *((each.id, each.name) for each in mail)],
         topics=topic_options(session, mailing.portal_id),
         offers=[("", _("without an offer")), *offers],
@@ -208,10 +211,10 @@ def _sentence(
     plan: Plan,
     picked: Choice | None,
     offers: Sequence[tuple[int, str]],
+    subject: str,
     offset: int,
 ) -> list[Part]:
     offer = dict(offers).get(mailing.offer_id or 0)
-    subject = str(mailing.content.get("subject") or "")
     if mailing.channel == ChannelKey.CALL_LIST:
         how = Part(_("by calls of the managers"))
     else:

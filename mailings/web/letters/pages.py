@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
+from core.web.i18n import choose_language
 from integration.mirror import Contact
 from mailings.content import checking, compiling, names, preview
 from mailings.content.checking import Findings, Person
@@ -24,6 +25,7 @@ from mailings.rules.letter_edits import Draft
 from mailings.rules.letters import Problem
 from mailings.rules.offers import OfferKind
 from mailings.rules.states import MailingState
+from mailings.web.words import letter as letter_words
 from segments import audience
 from segments.conditions.definitions import InvalidCondition
 from segments.members.saving import NoSuchSegment
@@ -111,6 +113,22 @@ def kind_of(desk: Desk) -> OfferKind | None:
 def said(desk: Desk, language: str) -> dict[str, Any]:
     """What the offer says, by name."""
     return names.of_offer(rules.Offer.read(desk.offer.content), language) if desk.offer else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The first that people see of a letter, as one reads it; a to-do has a subject only."""
+
+    subject: str
+    preheader: str
+
+
+def heads(session: Session, mailing: Mailing) -> Heads:
+    """The heads of a mailing's letter."""
+    offer = session.get(Offer, (mailing.portal_id, mailing.offer_id or 0))
+    known = names.of_offer(rules.Offer.read(offer.content), choose_language()) if offer else {}
+    lines = (str(mailing.content.get(name) or "") for name in ("subject", "preheader"))
+    return Heads(*(letter_words.glimpse(line, known) for line in lines))
 
 
 def first_person(session: Session, mailing: Mailing) -> Person:

@@ -12,6 +12,11 @@ from mailings.rules.letters import Problem
 from mailings.web.words import offer as offer_words
 
 _PLACEHOLDER = re.compile(r"\{\{-?\s*([a-z_]+(?:\.[a-zA-Z_0-9]+)*)[^}]*\}\}")
+_LOGIC = re.compile(r"\{%.*?%\}")
+_PUT_IN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+
+NAME_LENGTH = 7
+"""What stands for a placeholder where letters are counted: most of them are first names."""
 
 
 def blocks() -> dict[str, str]:
@@ -93,7 +98,12 @@ def glimpse(text: str, offer: Mapping[str, Any]) -> str:
         known = path in names.PERSONAL or path in names.COMMON
         return str(value or "") or (f"‹{name(path).lower()}›" if known else "")
 
-    return _PLACEHOLDER.sub(said, text)
+    return _LOGIC.sub("", _PLACEHOLDER.sub(said, text))
+
+
+def length(text: str) -> int:
+    """How long a line with placeholders will be, as good as one can know it."""
+    return len(_PUT_IN.sub("x" * NAME_LENGTH, text))
 
 
 def offer_kinds() -> dict[str, str]:
