@@ -110,7 +110,7 @@
     for (const field of all("[data-counted]", form)) {
       const shown = one(".count", field.parentElement);
       const name = "x".repeat(Number(field.dataset.nameLength)); // as mailings.web.words.letter.length counts it
-      const { length } = [...field.value.replace(/\{\{.*?\}\}|\{%.*?%\}/g, name)];
+      const { length } = [...field.value.replace(/\{%.*?%\}/g, "").replace(/\{\{.*?\}\}/g, name)];
       shown.value = `${length} / ${field.dataset.counted}`;
       shown.classList.toggle("over", length > Number(field.dataset.counted));
     }

@@ -13,7 +13,7 @@ from mailings.web.words import offer as offer_words
 
 _PLACEHOLDER = re.compile(r"\{\{-?\s*([a-z_]+(?:\.[a-zA-Z_0-9]+)*)[^}]*\}\}")
 _LOGIC = re.compile(r"\{%.*?%\}")
-_PUT_IN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+_PUT_IN = re.compile(r"\{\{.*?\}\}")
 
 NAME_LENGTH = 7
 """What stands for a placeholder where letters are counted: most of them are first names."""
@@ -103,7 +103,7 @@ def glimpse(text: str, offer: Mapping[str, Any]) -> str:
 
 def length(text: str) -> int:
     """How long a line with placeholders will be, as good as one can know it."""
-    return len(_PUT_IN.sub("x" * NAME_LENGTH, text))
+    return len(_PUT_IN.sub("x" * NAME_LENGTH, _LOGIC.sub("", text)))
 
 
 def offer_kinds() -> dict[str, str]:
