@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from core.database import Base
 from integration.models import Money, OfPortal, Timestamp
 
+_ERRORS = sa.text("state IN ('failed', 'bounced')")
+
 
 class Numbered(OfPortal):
     """Mixin: rows of a portal with a number of their own."""
@@ -152,11 +154,7 @@ class Delivery(Base):
                 *("portal_id", "address"),
                 postgresql_where=sa.text("state = 'failed'"),
             ),
-            sa.Index(
-                "ix_deliveries_errors",
-                *("portal_id", "mailing_id"),
-                postgresql_where=sa.text("state IN ('failed', 'bounced')"),
-            ),
+            sa.Index("ix_deliveries_errors", "portal_id", "mailing_id", postgresql_where=_ERRORS),
             sa.Index(
                 "ix_deliveries_of_client",
                 *("portal_id", "kind", "client_id", "sent_at"),
