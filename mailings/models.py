@@ -151,7 +151,8 @@ class Delivery(Base):
             ),
             sa.Index(
                 "ix_deliveries_failed",
-                *("portal_id", "address"),
+                "portal_id",
+                "address",
                 postgresql_where=sa.text("state = 'failed'"),
             ),
             sa.Index("ix_deliveries_errors", "portal_id", "mailing_id", postgresql_where=_ERRORS),
