@@ -16,8 +16,6 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from core.database import Base
 from integration.models import Money, OfPortal, Timestamp
 
-_ERRORS = sa.text("state IN ('failed', 'bounced')")
-
 
 class Numbered(OfPortal):
     """Mixin: rows of a portal with a number of their own."""
@@ -127,6 +125,7 @@ class Delivery(Base):
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:  # noqa: N805 - SQLAlchemy's convention
+        errors = sa.text("state IN ('failed', 'bounced')")
         return (
             sa.Index(
                 "uq_deliveries_client",
@@ -151,11 +150,10 @@ class Delivery(Base):
             ),
             sa.Index(
                 "ix_deliveries_failed",
-                "portal_id",
-                "address",
+                *("portal_id", "address"),
                 postgresql_where=sa.text("state = 'failed'"),
             ),
-            sa.Index("ix_deliveries_errors", "portal_id", "mailing_id", postgresql_where=_ERRORS),
+            sa.Index("ix_deliveries_errors", "portal_id", "mailing_id", postgresql_where=errors),
             sa.Index(
                 "ix_deliveries_of_client",
                 *("portal_id", "kind", "client_id", "sent_at"),
