@@ -50,7 +50,8 @@ class Shop:
             http,
             "contact",
             {
-                **{key: lead.get(key) for key in ("NAME", "LAST_NAME", "EMAIL", "ASSIGNED_BY_ID")},
+                **{key: lead.get(key) for key in ("NAME", "LAST_NAME", "ASSIGNED_BY_ID")},
+                "EMAIL": [{"VALUE": address, "VALUE_TYPE": "WORK"}],
                 "LEAD_ID": lead_id,
             },
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo.portal import writes
 from demo.portal.api import Context
-from demo.portal.schema import ENTITIES
+from demo.portal.schema import ENTITIES, MULTIFIELDS
 from demo.portal.system.information import ALL_SCOPES
 from demo.portal.values import to_date, to_datetime
 
@@ -43,10 +43,19 @@ def mutate(portal: Portal, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def native(portal: Portal, table: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON values as the store keeps them: ISO texts of date fields become moments and dates."""
+    """JSON values as the store keeps them: ISO texts of date fields become moments and dates.
+
+    A phone, an e-mail… without a number of its own gets one.
+    """
     entity = ENTITIES.get(table)
     kinds = portal.store.fields(entity).by_name if entity else {}
-    return {name: _native(kinds.get(name), name, value) for name, value in fields.items()}
+    found = {name: _native(kinds.get(name), name, value) for name, value in fields.items()}
+    for name in found.keys() & set(MULTIFIELDS):
+        found[name] = [
+            {"ID": part.get("ID") or portal.store.next_multifield_id(), **part}
+            for part in found[name] or []
+        ]
+    return found
 
 
 def _native(known: Any, name: str, value: Any) -> Any:

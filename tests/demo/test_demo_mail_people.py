@@ -192,6 +192,17 @@ def test_what_they_decide_happens(portal):
     ]
     assert (deal["STAGE_ID"], deal["CONTACT_IDS"]) == ("WON", [lead["CONTACT_ID"]])
     assert deal["UTM_CAMPAIGN"] == "spring"
+    told = mails(portal, "lead", lead["ID"]) + mails(portal, "contact", lead["CONTACT_ID"])
+    assert {mail["VALUE"] for mail in told} == {wanted[Kind.WIN][1]}
+    assert len({mail["ID"] for mail in told}) == 2, "each has a number of its own"
+
+
+def mails(portal, entity, number):
+    """A card's e-mails as REST tells them."""
+    webhook = portal.control("webhooks", {"user_id": 1})["url"]
+    asked = {"filter": {"ID": number}, "select": ["ID", "EMAIL"]}
+    answer = requests.post(f"{webhook}crm.{entity}.list", json=asked, timeout=5).json()
+    return answer["result"][0]["EMAIL"]
 
 
 def test_what_comes_back_is_what_servers_write():
