@@ -5,16 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 _BOM = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"[+-]?[\d\s().-]+")
+_AT_ONCE = 1000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def written(rows: Iterable[Iterable[str]]) -> bytes:
     """A file of these rows."""
     return _BOM + lines(rows)
+
+
+def portions(rows: Iterable[Iterable[str]]) -> Iterator[bytes]:
+    """The same file for many rows, a portion for each so many."""
+    left, begun = iter(rows), _BOM
+    while some := list(islice(left, _AT_ONCE)):
+        yield begun + lines(some)
+        begun = b""
 
 
 def lines(rows: Iterable[Iterable[str]]) -> bytes:

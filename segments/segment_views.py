@@ -7,6 +7,7 @@ from typing import Any
 import flask
 from flask import Blueprint, Response, g, render_template, request
 
+from core import sheets, workbooks
 from core.database import transaction
 from core.runtime import current
 from core.web.words import gettext as _
@@ -86,18 +87,21 @@ def overlap(segment_id: int) -> str:
 @blueprint.get("/segments/<int:segment_id>/export")
 @may_write
 def export(segment_id: int) -> Response:
-    """The members as a file: all, or those the address of their list finds."""
+    """The members as a file, CSV or `?as=xlsx`: all, or those the address of their list finds."""
     portal_id, sessions = g.viewer.portal_id, current().sessions
     headers = [_("Kind"), _("Number"), _("Name"), _("E-mail"), _("Phone"), _("Messenger")]
     members = roster.found(portal_id, segment_id, roster.LISTING.asked(request.args))
+    as_workbook = request.args.get("as") == "xlsx"
     with sessions() as session:
         _find(session, segment_id)
 
     def portions() -> Any:
         with sessions() as session:
-            yield from exporting.lines(session, portal_id, members, headers)
+            rows = exporting.rows(session, portal_id, members, headers)
+            yield from workbooks.portions(rows) if as_workbook else sheets.portions(rows)
 
-    return Response(portions(), content_type="text/csv; charset=utf-8")
+    kind = workbooks.TYPE if as_workbook else "text/csv; charset=utf-8"
+    return Response(portions(), content_type=kind)
 
 
 @blueprint.post("/segments/<int:segment_id>/name")

@@ -1,4 +1,4 @@
-"""Members of a segment as a CSV file that Excel opens: who, with the addresses to reach them by."""
+"""Members of a segment as rows of a file: who, with the addresses to reach them by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from core import sheets
 from core.database import any_of
 from integration.mirror import Address, AddressKind
 from segments import audience
@@ -18,11 +17,11 @@ BATCH = 5000
 ADDRESSED = (AddressKind.EMAIL, AddressKind.PHONE, AddressKind.MESSENGER)
 
 
-def lines(
+def rows(
     session: Session, portal_id: int, members: sa.Select[str, int], headers: Sequence[str]
-) -> Iterator[bytes]:
-    """The file in portions: a BOM, the headers, a line for each of the rows (kind, member_id)."""
-    yield sheets.written([headers])
+) -> Iterator[Sequence[str]]:
+    """The headers, and a row for each of the members (kind, member_id)."""
+    yield headers
     query = members.execution_options(yield_per=BATCH)
     for batch in session.execute(query).partitions(BATCH):
         cards = [(Kind(kind), number) for kind, number in batch]
@@ -31,19 +30,20 @@ def lines(
 
 def of_cards(
     session: Session, portal_id: int, cards: Sequence[tuple[Kind, int]], headers: Sequence[str]
-) -> Iterator[bytes]:
-    """The same file of these cards."""
-    yield sheets.written([headers])
+) -> Iterator[Sequence[str]]:
+    """The same of these cards."""
+    yield headers
     for start in range(0, len(cards), BATCH):
-        yield from _batch(session, portal_id, list(cards[start : start + BATCH]))
+        yield from _batch(session, portal_id, cards[start : start + BATCH])
 
 
-def _batch(session: Session, portal_id: int, cards: list[tuple[Kind, int]]) -> Iterator[bytes]:
+def _batch(
+    session: Session, portal_id: int, cards: Sequence[tuple[Kind, int]]
+) -> Iterator[Sequence[str]]:
     known_of = addresses(session, portal_id, cards)
     for member in audience.named(session, portal_id, cards):
         known = known_of.get((member.kind.value, member.id), {})
-        cells = (", ".join(known.get(kind, ())) for kind in ADDRESSED)
-        yield sheets.lines([[*_card(member), *cells]])
+        yield [*_card(member), *(", ".join(known.get(kind, ())) for kind in ADDRESSED)]
 
 
 def _card(member: Member) -> list[str]:
@@ -51,7 +51,7 @@ def _card(member: Member) -> list[str]:
 
 
 def addresses(
-    session: Session, portal_id: int, cards: list[tuple[Kind, int]]
+    session: Session, portal_id: int, cards: Sequence[tuple[Kind, int]]
 ) -> dict[tuple[str, int], dict[str, list[str]]]:
     """E-mails, phones and messengers of cards, by kind of address."""
     found: dict[tuple[str, int], dict[str, list[str]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support import axe
 from support.live import live_world
+from support.walking import until
 
 from segments.members import saving
 
@@ -68,3 +69,37 @@ def test_rows_are_ticked_put_away_and_the_list_is_found_as_it_was_left(browser, 
     )
     browser.click("text=Снять выбор", frame=PAGE)
     assert not browser.visible("#picked", frame=PAGE)
+
+
+HOLD = """(() => {
+    URL.createObjectURL = (blob) => { window.held = blob; return "about:blank#held"; };
+    HTMLAnchorElement.prototype.click = function () { window.heldName = this.download; };
+})()"""
+FIRST_BYTES = "window.held.slice(0, 4).arrayBuffer().then((b) => [window.heldName, window.held.type, ...new Uint8Array(b)])"
+
+
+def test_a_segment_is_saved_as_a_file_of_either_kind_byte_by_byte(browser, served):
+    browser.goto(f"{served.demo.url}/?user=1")
+    browser.click(".side-item >> text=Рубильник")
+    browser.wait("#root:not([inert])", frame=PAGE)
+    browser.eval("void htmx.ajax('GET', '/segments', {target: '#page'})", frame=PAGE)
+    browser.click("text=Сегмент 07", frame=PAGE)
+    browser.wait("text=Скачать CSV", frame=PAGE)
+    browser.eval(HOLD, frame=PAGE)
+    for button, name, kind, begins in (
+        ("text=Скачать CSV", "Сегмент 07.csv", "text/csv", b"\xef\xbb\xbf"),
+        (
+            "[aria-label='Скачать XLSX']",
+            "Сегмент 07.xlsx",
+            "application/vnd.openxml",
+            b"PK\x03\x04",
+        ),
+    ):
+        browser.eval("void (window.held = undefined)", frame=PAGE)
+        browser.click(button, frame=PAGE)
+        until(browser, "window.held !== undefined", PAGE)
+        named, type_, *first = browser.eval(FIRST_BYTES, frame=PAGE)
+        assert named == name
+        assert type_.startswith(kind)
+        assert bytes(first).startswith(begins)
+    assert browser.errors() == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
 
 import pytest
 import sqlalchemy as sa
+from python_calamine import CalamineWorkbook
 from support.settings_page import plain
 
 from integration.mirror import Address, Contact
@@ -39,6 +41,11 @@ class Pages:
         self.page, self.status = answer.get_data(as_text=True), answer.status_code
         self.world.work()
         return self.text
+
+    def file(self, path):
+        """The bytes of a file."""
+        headers = {"Authorization": f"Bearer {self.token}", "HX-Request": "true"}
+        return self.world.browser.get(path, headers=headers).get_data()
 
     def made(self, name, *parts):
         """A saved segment, counted; its id."""
@@ -144,6 +151,12 @@ def test_members_leave_as_a_file_and_stay_as_a_frozen_list(pages):
     with pages.world.runtime.sessions() as session:
         counters = session.get(Segment, (pages.world.portal_id, lost)).counters
     assert len(lines) - 1 == counters["contacts"]
+    book = CalamineWorkbook.from_filelike(
+        io.BytesIO(pages.file(f"/segments/{lost}/export?as=xlsx"))
+    )
+    cells = book.get_sheet_by_index(0).to_python()
+    plain = [[cell.removeprefix("'") for cell in row] for row in csv.reader(lines, delimiter=";")]
+    assert cells == plain, "a text of a workbook is no formula, so nothing stands before it"
     pages.ask("POST", f"/segments/{lost}/freeze")
     assert pages.status == 200
     assert "Зафиксирован" in pages.text

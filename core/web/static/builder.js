@@ -206,15 +206,18 @@
   });
 
   /* A file that only a signed-in page may ask for: htmx fetches it, here it becomes a download. */
-  on("htmx:after:request", ({ detail: { ctx } }) => {
+  on("htmx:before:response", ({ detail: { ctx } }) => {
     const { downloads } = ctx.sourceElement?.dataset ?? {};
-    if (!downloads || !ctx.response.raw.ok) return;
+    if (downloads && ctx.response.raw.ok) save(ctx.response.raw.clone(), downloads);
+  });
+
+  async function save(response, name) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([ctx.text], { type: "text/csv" }));
-    link.download = downloads;
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  });
+  }
 
   meet();
 })();

@@ -7,6 +7,7 @@ from typing import Any
 import flask
 from flask import Blueprint, Response, g, render_template, request
 
+from core import sheets
 from core.database import transaction
 from core.runtime import current
 from core.web import formats
@@ -89,7 +90,8 @@ def file() -> Response:
             cards = lists.living(session, g.viewer.portal_id, _cards(session))
         except TooMany:
             flask.abort(413)
-        content = b"".join(exporting.of_cards(session, g.viewer.portal_id, cards, headers))
+        rows = exporting.of_cards(session, g.viewer.portal_id, cards, headers)
+        content = b"".join(sheets.portions(rows))
     return Response(content, content_type="text/csv; charset=utf-8")
 
 
