@@ -21,7 +21,7 @@ from mailings.planning import eligibility
 from mailings.sending import gating, outcomes
 from mailings.sending.claiming import LEASE, Claimed
 from mailings.sending.outcomes import Ended
-from mailings.sending.own_connections import OwnConnections
+from mailings.sending.own_connections import OwnConnections, now
 from mailings.sending.prepared import Together, together
 from mailings.sending.running import Running
 
@@ -32,11 +32,6 @@ _COMPANY_SECONDS = 0.01  # outcomes wait so long for a gate to ride along with
 _LAST_TRIES = 20  # once told to stop
 _AWAY_SECONDS = 0.5  # between tries while the database is away
 _SAFE_SECONDS = LEASE.total_seconds() - 10
-
-
-def now() -> float:
-    """Seconds that go on while the machine sleeps, unlike those of `time.monotonic`."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Request:

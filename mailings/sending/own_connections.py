@@ -20,6 +20,11 @@ from mailings.sending.prepared import Together, at_once
 _STALE_SECONDS = 30.0  # a connection nobody used for so long is looked at before it is trusted
 
 
+def now() -> float:
+    """Seconds that go on while the machine sleeps, unlike those of `time.monotonic`."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class OwnConnections:
     """One for transactions in many steps, one for those that are said at once; each is opened when needed."""
 
@@ -46,7 +51,11 @@ class OwnConnections:
                 self._quick = _opened(self._sessions, isolation_level="AUTOCOMMIT")
             driver: psycopg.Connection[Any] = self._quick.connection.dbapi_connection  # type: ignore[assignment]
             with at_once(driver) as said:
-                yield said
+                try:
+                    yield said
+                except BaseException:
+                    driver.close()  # else the end of the pipeline would commit what was said so far
+                    raise
 
     def hang_up(self) -> None:
         """Open new ones the next time."""
@@ -57,15 +66,14 @@ class OwnConnections:
 
     @contextmanager
     def _trusted(self) -> Iterator[None]:
-        now = time.monotonic()
-        if now > self._used_at + _STALE_SECONDS:
+        if now() > self._used_at + _STALE_SECONDS:
             self.hang_up()
         try:
             yield
         except BaseException:
             self.hang_up()
             raise
-        self._used_at = now
+        self._used_at = now()
 
 
 def _opened(sessions: SessionFactory, **options: Any) -> sa.Connection:

@@ -24,11 +24,15 @@ def served(settings, portal, redis_url, live_sessions):
         yield world
 
 
-def test_rows_are_ticked_put_away_and_the_list_is_found_as_it_was_left(browser, served):
+def open_segments(browser, served):
     browser.goto(f"{served.demo.url}/?user=1")
     browser.click(".side-item >> text=Рубильник")
     browser.wait("#root:not([inert])", frame=PAGE)
     browser.eval("void htmx.ajax('GET', '/segments', {target: '#page'})", frame=PAGE)
+
+
+def test_rows_are_ticked_put_away_and_the_list_is_found_as_it_was_left(browser, served):
+    open_segments(browser, served)
     browser.wait("text=55 сегментов", frame=PAGE)
     browser.fill("[name=search]", "1", frame=PAGE)
     browser.wait("text=15 сегментов", frame=PAGE)
@@ -79,10 +83,7 @@ FIRST_BYTES = "window.held.slice(0, 4).arrayBuffer().then((b) => [window.heldNam
 
 
 def test_a_segment_is_saved_as_a_file_of_either_kind_byte_by_byte(browser, served):
-    browser.goto(f"{served.demo.url}/?user=1")
-    browser.click(".side-item >> text=Рубильник")
-    browser.wait("#root:not([inert])", frame=PAGE)
-    browser.eval("void htmx.ajax('GET', '/segments', {target: '#page'})", frame=PAGE)
+    open_segments(browser, served)
     browser.click("text=Сегмент 07", frame=PAGE)
     browser.wait("[aria-label='Скачать XLSX']", frame=PAGE)  # the list has a CSV of its own
     browser.eval(HOLD, frame=PAGE)
