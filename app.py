@@ -53,6 +53,8 @@ import mailings.web.settings.consent_file_views
 import mailings.web.settings.server_views
 import mailings.web.settings.suppression_views
 import mailings.web.settings.views
+import segments.api.token_views
+import segments.api.views
 import segments.builder_views
 import segments.gallery_views
 import segments.list_views
@@ -86,7 +88,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
     settings = embedded.resolve(settings or Settings.from_env())
     log.configure(settings.log_level)
     runtime.install(Runtime.build(settings))
-    app = Flask(__name__, static_folder=None)
+    app = shell.numbered(Flask(__name__, static_folder=None))
     trace.register(app)
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     for blueprint in (
@@ -113,6 +115,8 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         segments.list_views.blueprint,
         segments.rfm_views.blueprint,
         segments.rights_views.blueprint,
+        segments.api.token_views.blueprint,
+        segments.api.views.blueprint,
         mailings.web.drafts.list_views.blueprint,
         mailings.web.drafts.views.blueprint,
         mailings.web.drafts.steering_views.blueprint,
@@ -163,5 +167,6 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         renewal_endpoint="integration.renew_session",
         standing=integration.standing_views.of,
         askable=integration.views.askable,
+        program_of=segments.api.token_views.program_of,
     )
     return app

@@ -60,6 +60,11 @@ def merged(session: Session, parts: Sequence[Part], after: str, size: int) -> tu
     return [row[0] for row in shown], following
 
 
+def continues(order: Order, after: str) -> bool:
+    """Whether `after` is what a page in this order ends with; nothing is before the first one."""
+    return not after or _read(after, list(order.by)) is not None
+
+
 def portions(
     session: Session, page_after: Callable[[str], tuple[list[_T], str]]
 ) -> Iterator[list[_T]]:

@@ -84,7 +84,8 @@ def import_file() -> tuple[str, int]:
 def refused(segment_id: int) -> Response:
     """The rows of the last file that were left out, with why."""
     with current().sessions() as session:
-        done = importing.last_import(session, g.viewer.portal_id, segment_id)
+        found = segment_views.of_address(session, segment_id)
+        done = importing.last_import(session, g.viewer.portal_id, found.id)
         if done is None:
             flask.abort(404)
         words = list_words.refusals() | {"row": _("Line"), "reason": _("Reason")}

@@ -34,7 +34,7 @@ def segment(segment_id: int) -> str:
 def state(segment_id: int) -> str:
     """Its counters; asks for itself until they are counted."""
     with current().sessions() as session:
-        found = _find(session, segment_id)
+        found = of_address(session, segment_id)
         return render_template("segments/segment_state.html", segment=found)
 
 
@@ -43,7 +43,7 @@ def state(segment_id: int) -> str:
 def sample(segment_id: int) -> str:
     """Ten people, each with why he is in."""
     with current().sessions() as session:
-        found = _find(session, segment_id)
+        found = of_address(session, segment_id)
         people = segment_pages.sample(session, scope_of(session, g.viewer.portal_id), found)
         return _people(found, people)
 
@@ -54,7 +54,7 @@ def people(segment_id: int) -> str:
     """The cards that were looked for, each with why it is in or not."""
     typed = request.args.get("search", "").strip()
     with current().sessions() as session:
-        found = _find(session, segment_id)
+        found = of_address(session, segment_id)
         scope = scope_of(session, g.viewer.portal_id)
         judged = segment_pages.judged(session, scope, found, typed) if typed else []
         return _people(found, judged, typed=typed, searched=True)
@@ -65,7 +65,7 @@ def people(segment_id: int) -> str:
 def moves(segment_id: int) -> str:
     """Who came and went lately, and why."""
     with current().sessions() as session:
-        found = _find(session, segment_id)
+        found = of_address(session, segment_id)
         listed = segment_pages.moves(session, scope_of(session, g.viewer.portal_id), found)
         return render_template("segments/segment_moves.html", moves=listed, words=segment_words)
 
@@ -76,8 +76,8 @@ def overlap(segment_id: int) -> str:
     """What the segment has in common with another one."""
     other_id = request.args.get("other", type=int)
     with current().sessions() as session:
-        found = _find(session, segment_id)
-        other = _find(session, other_id) if other_id else None
+        found = of_address(session, segment_id)
+        other = of_address(session, other_id) if other_id else None
         shared = sizes.overlap(session, g.viewer.portal_id, segment_id, other.id) if other else None
         return render_template(
             "segments/segment_overlap.html", segment=found, other=other, shared=shared
@@ -93,7 +93,7 @@ def export(segment_id: int) -> Response:
     members = roster.found(portal_id, segment_id, roster.LISTING.asked(request.args))
     as_workbook = request.args.get("as") == "xlsx"
     with sessions() as session:
-        _find(session, segment_id)
+        of_address(session, segment_id)
 
     def portions() -> Any:
         with sessions() as session:
@@ -153,7 +153,7 @@ def page(segment_id: int, **more: Any) -> str:
     """The segment's page; `said`: what has just happened."""
     portal_id = g.viewer.portal_id
     with current().sessions() as session:
-        found = _find(session, segment_id)
+        found = of_address(session, segment_id)
         facts = segment_pages.page(session, scope_of(session, portal_id), found)
         facts |= {"words": segment_words, "list_words": list_words}
         if found.how == How.STATIC:
@@ -184,7 +184,8 @@ def _change(segment_id: int, name: str) -> tuple[str, int]:
     return page(segment_id, said="saved"), 200
 
 
-def _find(session: Any, segment_id: int) -> Segment:
+def of_address(session: Any, segment_id: int) -> Segment:
+    """The segment; the answer is 404 where there is none."""
     try:
         return saving.find(session, g.viewer.portal_id, segment_id)
     except NoSuchSegment:

@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from werkzeug.exceptions import HTTPException
 
 from core.errors import ConfigError, ServiceError
+from core.web import problems
 from core.web.words import gettext as _
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def register(app: Flask, askable: Callable[[Viewer], list[str]] | None = None) -
 
 
 def show(trouble: Trouble) -> Response:
-    """The error page; a running page gets a message to put beside what failed."""
+    """The error page; a running page gets a message to put beside what failed, a program a problem."""
+    if problems.wanted():
+        return problems.answer(trouble.status, f"{trouble.title}. {trouble.text}")
     fragment = request.headers.get("HX-Request") == "true"
     template = "error_message.html" if fragment else "error.html"
     response = make_response(render_template(template, trouble=trouble), trouble.status)
@@ -53,7 +56,7 @@ def show(trouble: Trouble) -> Response:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or error.code is None or error.code < 400:
         return error
-    return show(worded(error.code))
+    return problems.of(error) if problems.wanted() else show(worded(error.code))
 
 
 def worded(status: int) -> Trouble:

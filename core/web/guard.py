@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, request
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from core.clock import utcnow
@@ -16,6 +17,7 @@ from core.web.session import SessionInvalid, Viewer
 
 View = TypeVar("View", bound=Callable[..., Any])
 Recheck = Callable[[Viewer], Viewer | None]
+ProgramOf = Callable[[str], "Program | None"]
 
 
 class Rule(Enum):
@@ -26,21 +28,36 @@ class Rule(Enum):
     VIEWER = "a signed-in portal user"
     RIGHT = "a signed-in portal user whom an administrator has let do it"
     ADMIN = "a signed-in portal administrator"
+    PROGRAM = "a program with a token that an administrator of a portal has made for it"
 
 
 @dataclass(frozen=True)
 class Access:
-    """The rule a view carries; `why` explains a public one, `right` is what RIGHT asks for."""
+    """The rule a view carries; `why` explains a public one, `right` is what RIGHT asks for.
+
+    `writes`: of a view for programs, that it changes something.
+    """
 
     rule: Rule
     why: str = ""
     right: str = ""
+    writes: bool = False
 
     def lets(self, viewer: Viewer) -> bool:
         """Whether a signed-in viewer may call the view."""
         if self.rule is Rule.RIGHT:
             return viewer.may(self.right)
         return self.rule is Rule.VIEWER or viewer.is_admin
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that came with a token. `user_id`: the employee who made the token and answers for its changes."""
+
+    portal_id: int
+    token_id: int
+    user_id: int
+    may_write: bool
 
 
 class UnguardedRoute(Exception):
@@ -72,16 +89,24 @@ def admin_required(view: View) -> View:
     return _marker(Access(Rule.ADMIN))(view)
 
 
+def program_required(*, writes: bool = False) -> Callable[[View], View]:
+    """Only with a program's token in `Authorization`, one that may change things where the view `writes`; the view reads `g.program`."""
+    return _marker(Access(Rule.PROGRAM, writes=writes))
+
+
 def access_of(view: Callable[..., Any]) -> Access | None:
     """The rule a view carries, if any."""
     return getattr(view, "access", None)
 
 
-def register(app: Flask, recheck: Recheck | None = None) -> None:
+def register(
+    app: Flask, recheck: Recheck | None = None, program_of: ProgramOf | None = None
+) -> None:
     """Refuse unmarked routes, and enforce the rules on every request.
 
     `recheck` is asked on each signed-in request: it returns the viewer as known now (rights may
     have been withdrawn) or None when the session must end (application removed, user dismissed).
+    `program_of` tells whose token a program brings; None: nobody's.
     """
     unmarked = [
         f"{rule.rule} ({rule.endpoint})"
@@ -91,6 +116,7 @@ def register(app: Flask, recheck: Recheck | None = None) -> None:
     if unmarked:
         raise UnguardedRoute("no access rule on: " + ", ".join(sorted(unmarked)))
     app.extensions["recheck_viewer"] = recheck
+    app.extensions["program_of"] = program_of
     app.before_request(enforce)
 
 
@@ -103,14 +129,36 @@ def enforce() -> None:
         raise UnguardedRoute(f"no access rule on {request.endpoint}")
     if access.rule in {Rule.PUBLIC, Rule.FRAME_ENTRY}:
         return
+    if access.rule is Rule.PROGRAM:
+        g.program = _program()
+        if access.writes and not g.program.may_write:
+            raise Forbidden("The token may only read. Make one that may also change segments.")
+        return
     g.viewer = _viewer()
     if not access.lets(g.viewer):
         raise Forbidden
 
 
-def _viewer() -> Viewer:
+def _program() -> Program:
+    program_of: ProgramOf | None = current_app.extensions["program_of"]
+    token = _bearer()
+    found = program_of(token) if program_of and token else None
+    if found is None:
+        raise Unauthorized(
+            "Send a token of the portal as «Authorization: Bearer …». This one is missing, unknown or revoked.",
+            www_authenticate=WWWAuthenticate("bearer"),
+        )
+    return found
+
+
+def _bearer() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    return token if scheme.lower() == "bearer" else ""
+
+
+def _viewer() -> Viewer:
+    token = _bearer()
+    if not token:
         raise Unauthorized
     secret_key, now = current_app.config["SECRET_KEY"], utcnow()
     try:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, current_app, g, request, send_from_directory, url_for
+from werkzeug.routing import IntegerConverter, Map
 
 from core.web import errors, guard, i18n, security, session
-from core.web.guard import Recheck, public
+from core.web.guard import ProgramOf, Recheck, public
 
 if TYPE_CHECKING:
     from core.config import Settings
@@ -36,6 +37,19 @@ class Notice:
     href: str = ""
 
 
+class RowNumber(IntegerConverter):
+    """A number in an address that a row may have; a greater one is of no row, which is all the answer needs."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
+def numbered(app: Flask) -> Flask:
+    """The application with `<int:…>` in its addresses as RowNumber; before any is registered."""
+    app.url_map.converters["int"] = RowNumber
+    return app
+
+
 def register(
     app: Flask,
     settings: Settings,
@@ -44,11 +58,12 @@ def register(
     renewal_endpoint: str | None = None,
     standing: Callable[[Viewer], Notice | None] | None = None,
     askable: Callable[[Viewer], list[str]] | None = None,
+    program_of: ProgramOf | None = None,
 ) -> None:
     """Call last in the composition root: a route without an access rule stops the start.
 
     Make the application with `Flask(__name__, static_folder=None)`: static files are served here.
-    `recheck`: see guard.register. `renewal_endpoint`: a frame entry that pages post a fresh user
+    `recheck`, `program_of`: see guard.register. `renewal_endpoint`: a frame entry that pages post a fresh user
     token to when their session is over; it calls `open_session` and answers 204. `standing`: what
     every page says to its viewer above its content, if anything. `askable`: names of those who can
     give a viewer the rights he lacks.
@@ -57,13 +72,14 @@ def register(
     app.extensions["standing"] = standing
     app.secret_key = settings.secret_key
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     i18n.register(app)
     app.register_blueprint(blueprint)
     app.context_processor(_page_facts)
     app.jinja_env.globals["asset"] = asset
     errors.register(app, askable)
     security.register(app, https=settings.public_url.startswith("https://"))
-    guard.register(app, recheck)
+    guard.register(app, recheck, program_of)
 
 
 def open_session(viewer: Viewer, frame_origin: str, time_zone: str | None = None) -> None:

@@ -25,7 +25,8 @@ def limit(redis: Redis, what: str, who: str, at_most: int) -> None:
     """Count one more of `what` by `who`; TooManyRequests from the one after `at_most` in a minute."""
     if not who:
         return
-    key = f"rubilnik:rate:{what}:{who}:{int(utcnow().timestamp()) // _SECONDS}"
+    minute, second = divmod(int(utcnow().timestamp()), _SECONDS)
+    key = f"rubilnik:rate:{what}:{who}:{minute}"
     try:
         with redis.pipeline() as pipe:
             pipe.incr(key)
@@ -36,7 +37,9 @@ def limit(redis: Redis, what: str, who: str, at_most: int) -> None:
     if number > at_most:
         if number == at_most + 1:
             log.warning("too many requests", extra={"what": what, "who": who})
-        raise TooManyRequests
+        raise TooManyRequests(
+            f"More than {at_most} in a minute. Wait and go on.", retry_after=_SECONDS - second
+        )
 
 
 def caller() -> str:

@@ -28,7 +28,7 @@ def _begin() -> None:
 
 
 def _report(response: Response) -> Response:
-    viewer = g.get("viewer")
+    who = g.get("viewer") or g.get("program")
     if request.endpoint not in _QUIET:
         log.info(
             "request",
@@ -37,7 +37,7 @@ def _report(response: Response) -> Response:
                 "endpoint": request.endpoint,
                 "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - g.began) * 1000),
-                **({"portal": viewer.portal_id} if viewer else {}),
+                **({"portal": who.portal_id} if who else {}),
             },
         )
     return response

@@ -53,6 +53,8 @@ _BY: dict[str, sa.ColumnElement[Any]] = {
     "entered": _stay.entered_at.expression,
 }
 _PLACE = (_stay.kind.expression, _stay.member_id.expression)
+STORED = keyset.Order(_PLACE)
+"""The order a segment is stored in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,17 @@ class Person:
     stay: SegmentStay
     emails: Sequence[str]
     phones: Sequence[str]
+    messengers: Sequence[str]
     metrics: ClientMetrics | None
 
 
 def page(
-    session: Session, portal_id: int, segment_id: int, asked: Asked
+    session: Session, portal_id: int, segment_id: int, asked: Asked, size: int = PAGE
 ) -> tuple[list[Person], str]:
     """Members, and after what the next page begins."""
     name, descending = asked.by
     by = _BY.get(name)
-    order = keyset.Order(_PLACE if by is None else (by, *_PLACE), descending)
+    order = STORED if by is None else keyset.Order((by, *_PLACE), descending)
     query = _query(portal_id, segment_id, asked, few=True)
     if name in {"ltv", "sales", "last_sale"}:
         query = query.outerjoin(
@@ -84,7 +87,7 @@ def page(
             ),
         )
     with audience.patient(session):
-        found, after = keyset.page(session, query, order, asked.after, PAGE)
+        found, after = keyset.page(session, query, order, asked.after, size)
     return _people(session, portal_id, found), after
 
 
@@ -138,8 +141,8 @@ def _people(session: Session, portal_id: int, stays: Sequence[SegmentStay]) -> l
     for stay, member in zip(stays, audience.named(session, portal_id, found), strict=True):
         key = stay.kind, stay.member_id
         own = known.get(key, {})
-        emails, phones = own.get(AddressKind.EMAIL, ()), own.get(AddressKind.PHONE, ())
-        listed.append(Person(member, stay, emails, phones, metrics.get(key)))
+        emails, phones, messengers = (own.get(each, ()) for each in exporting.ADDRESSED)
+        listed.append(Person(member, stay, emails, phones, messengers, metrics.get(key)))
     return listed
 
 

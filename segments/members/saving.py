@@ -22,6 +22,7 @@ from segments.saved import How, Segment, SegmentVersion
 
 _LOCK = 0x5347
 NAME_LENGTH = 200
+_NO_NUMBER = 2**31
 
 
 class Overtaken(Exception):
@@ -142,7 +143,7 @@ def bring_back(session: Session, portal_id: int, segment_id: int, user_id: int |
 
 def find(session: Session, portal_id: int, segment_id: int) -> Segment:
     """The segment. Raises NoSuchSegment."""
-    found = session.get(Segment, (portal_id, segment_id))
+    found = session.get(Segment, (portal_id, segment_id)) if segment_id < _NO_NUMBER else None
     if found is None or found.archived_at is not None:
         raise NoSuchSegment
     return found

@@ -157,6 +157,21 @@ def test_a_session_of_a_portal_we_do_not_know_enters_nowhere(app, settings, data
     assert answers(app, wanted, token) == dict.fromkeys(wanted, 401)
 
 
+@pytest.mark.parametrize("number", [2**31, 2**63 - 1, 2**63, 10**20])
+def test_a_number_no_row_can_have_is_not_found(app, settings, monkeypatch, database, number):
+    monkeypatch.setitem(app.extensions, "recheck_viewer", lambda seen: seen)
+    token = session.issue(settings.secret_key, viewer(is_admin=True))
+    numbered = {
+        ("GET", re.sub(r"<int:\w+>", str(number), rule.rule))
+        for rule in app.url_map.iter_rules()
+        if "<int:" in rule.rule and "GET" in rule.methods
+        and access_of(app.view_functions[rule.endpoint]).rule in SIGNED_IN
+    }  # fmt: skip
+    wanted = {each for each in numbered if "<" not in each[1]}
+    assert len(wanted) > 20
+    assert answers(app, wanted, token) == dict.fromkeys(wanted, 404)
+
+
 def test_a_frame_entry_refuses_an_empty_post(app, database):
     wanted = routes(app, Rule.FRAME_ENTRY)
     assert answers(app, wanted) == dict.fromkeys(wanted, 403)

@@ -129,7 +129,7 @@ class Filled:
             for rule in app.url_map.iter_rules()
             if "GET" in rule.methods
             and access_of(app.view_functions[rule.endpoint]).rule
-            not in {Rule.PUBLIC, Rule.FRAME_ENTRY}
+            not in {Rule.PUBLIC, Rule.FRAME_ENTRY, Rule.PROGRAM}
         }
 
     def _filled(self, rule: str) -> Iterator[str]:

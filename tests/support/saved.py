@@ -46,10 +46,10 @@ def shown(browser: Browser, markup: str) -> tuple[str, str]:
 
 def _posts(filled: Filled) -> set[str]:
     app = filled.world.app
-    open_to_all = {Rule.PUBLIC, Rule.FRAME_ENTRY}
+    nobodys = {Rule.PUBLIC, Rule.FRAME_ENTRY, Rule.PROGRAM}
     return {
         rule.rule
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ())
-        and access_of(app.view_functions[rule.endpoint]).rule not in open_to_all
+        and access_of(app.view_functions[rule.endpoint]).rule not in nobodys
     }

@@ -11,6 +11,7 @@ from support.world import World
 
 from core.clock import utcnow
 from core.web import session
+from integration import api_tokens
 
 OURS = "Снегирёв"
 """The name that everything a visitor's portal could show bears."""
@@ -38,6 +39,18 @@ class Visitor:
     def post(self, path, **form):
         return self.world.browser.post(path, data=form, headers=self.headers)
 
+    def program(self, *, may_write=True):
+        """A program with a new token of the portal."""
+        return Program(self.world, self.made_token(may_write=may_write))
+
+    def made_token(self, *, may_write=True):
+        with self.world.runtime.sessions.begin() as database:
+            for token in api_tokens.listed(database, self.world.portal_id)[0]:
+                api_tokens.revoke(database, self.world.portal_id, token.token.id, 1)
+            return api_tokens.make(
+                database, self.world.portal_id, OURS, self.viewer.user_id, may_write=may_write
+            )
+
     @property
     def viewer(self):
         return session.read(self.world.runtime.settings.secret_key, self.token, utcnow())
@@ -60,6 +73,20 @@ class Visitor:
         answer = self.world.browser.post("/events", data=form)
         self.world.work()
         return answer
+
+
+@dataclass(frozen=True)
+class Program:
+    """Software of the portal's own with a token; `ask` is a request to an address of the API."""
+
+    world: World
+    token: str
+
+    def ask(self, method, path, body=None, **how):
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.world.app.test_client().open(
+            f"/api/v1{path}", method=method, headers=headers, json=body, **how
+        )
 
 
 @dataclass(frozen=True)

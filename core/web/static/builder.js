@@ -200,10 +200,14 @@
     if (!button) return;
     if (button.dataset.history) return travel(Number(button.dataset.history));
     const area = byId(button.dataset.copies);
-    area.value = JSON.stringify(JSON.parse(byId("draft").value), null, 1);
+    if (button.dataset.from) area.value = JSON.stringify(JSON.parse(byId(button.dataset.from).value), null, 1);
     area.select();
-    navigator.clipboard?.writeText(area.value).catch(() => {});
+    navigator.clipboard?.writeText(area.value).then(() => told(button)).catch(() => {});
   });
+
+  function told({ dataset, lastElementChild }) {
+    if (dataset.copied) lastElementChild.textContent = dataset.copied;
+  }
 
   /* A file that only a signed-in page may ask for: htmx fetches it, here it becomes a download. */
   on("htmx:before:response", ({ detail: { ctx } }) => {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from support.samples import cards, letters, mail_settings, mailings, portal, rules, segments
+from support.samples import api, cards, letters, mail_settings, mailings, portal, rules, segments
 
 SAMPLES = {
     route: sample
-    for each in (portal, rules, segments, cards, mailings, letters, mail_settings)
+    for each in (portal, rules, segments, api, cards, mailings, letters, mail_settings)
     for route, sample in each.SAMPLES.items()
 }
