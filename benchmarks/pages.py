@@ -1,10 +1,11 @@
-"""Server time of every page an administrator can look at, on a portal of a million clients that is in use."""
+"""Server time of every page an administrator can look at, and a program can read, on a portal of a million clients that is in use."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,14 @@ from core.database import transaction
 from core.runtime import Runtime
 from core.web import session as sessions
 from core.web.guard import Rule, access_of
+from core.web.problems import PREFIX
 from core.web.session import LIFETIME, Viewer
+from integration import api_tokens
 from mailings.content import offers
 from mailings.content.offers import Wish
 from mailings.rules.offers import OfferKind
 from segments import first_run
+from segments.api import reading
 from segments.conditions.catalog import scope_of
 from segments.facts import keeping
 from segments.members import membership, saving
@@ -79,7 +83,11 @@ def measure(options: Options) -> list[Figure]:
             addresses = sorted(_addresses(web, _values(session, portal_id)))
         viewer = Viewer(portal_id, 1, True, "ru", "DEFAULT", None, utcnow() + LIFETIME)
         token = sessions.issue(settings.secret_key, viewer)
-        pages = [_opened(web, token, each, options.runs) for each in addresses]
+        with _program(made, portal_id) as programs:
+            pages = [
+                _opened(web, programs if each.startswith(PREFIX) else token, each, options.runs)
+                for each in addresses
+            ]
         made.engine.dispose()
     return list(_figures([page for page in pages if page.status == 200]))
 
@@ -109,6 +117,19 @@ def _figures(pages: list[Page]) -> Iterator[Figure]:
     for page in itertools.takewhile(lambda each: each.slow >= _GOAL, slowest):
         yield Figure(page.address, f"{1000 * page.slow:.0f} ms", "", f"< {1000 * _GOAL:.0f} ms", met=False)  # fmt: skip
     yield Figure(f"the slowest: {slowest[0].address}", f"{1000 * slowest[0].slow:.0f} ms")
+
+
+@contextmanager
+def _program(made: Runtime, portal_id: int) -> Iterator[str]:
+    """A token of a program, for as long as it is needed."""
+    with transaction(made.sessions) as session:
+        token = api_tokens.make(session, portal_id, "Benchmark", 1, may_write=False)
+        found = api_tokens.listed(session, portal_id)[0][0].token.id
+    try:
+        yield token
+    finally:
+        with transaction(made.sessions) as session:
+            api_tokens.revoke(session, portal_id, found, 1)
 
 
 def _put_to_use(made: Runtime, portal_id: int, size: int) -> None:
@@ -161,7 +182,10 @@ def _addresses(web: Flask, values: dict[str, str]) -> Iterator[str]:
             continue
         names = re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
         if not _NOT_PAGES.search(rule.rule) and set(names) <= values.keys():
-            yield re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule.rule)
+            address = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule.rule)
+            yield address
+            if address.startswith(PREFIX) and address.endswith("/members"):
+                yield f"{address}?limit={reading.MOST}"
 
 
 def _opened(web: Flask, token: str, address: str, times: int) -> Page:

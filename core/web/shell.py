@@ -72,7 +72,7 @@ def register(
     app.extensions["standing"] = standing
     app.secret_key = settings.secret_key
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = app.json.sort_keys = False  # type: ignore[attr-defined]
     i18n.register(app)
     app.register_blueprint(blueprint)
     app.context_processor(_page_facts)
