@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -26,7 +27,7 @@ KEPT = timedelta(days=3)
 AT_MOST = 5000
 _AWAY_SECONDS = 30.0
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
-_away_until = [0.0]
+_away_until: WeakKeyDictionary[Redis, float] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,12 @@ def recorder(redis: Redis, portal_id: int) -> Callable[[CallRecord], None]:
     """An `on_call` of a client that keeps what it is told."""
 
     def keep(record: CallRecord) -> None:
-        if time.monotonic() < _away_until[0]:
+        if time.monotonic() < _away_until.get(redis, 0.0):
             return
         try:
             _append(redis, portal_id, record)
         except RedisError as error:
-            _away_until[0] = time.monotonic() + _AWAY_SECONDS
+            _away_until[redis] = time.monotonic() + _AWAY_SECONDS
             log.warning("requests are not logged", extra={"reason": type(error).__name__})
 
     return keep

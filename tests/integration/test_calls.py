@@ -16,11 +16,6 @@ from integration.connect import connect
 AWAY = "redis://127.0.0.1:1/0"
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch):
-    monkeypatch.setattr(calls, "_away_until", [0.0])
-
-
 @pytest.fixture
 def redis(redis_url):
     with Redis.from_url(redis_url) as client:
@@ -75,6 +70,8 @@ def test_without_redis_the_work_goes_on_and_nobody_waits_twice(world, monkeypatc
     assert client.call("profile").result["ID"] == "1"
     assert len(asked) == 1, "an absent Redis is not asked at each request"
     assert calls.recent(away.redis, world.portal_id) is None
+    connect(world.runtime, world.portal).call("profile")
+    assert len(asked) == 2, "a Redis that is there is"
     away.redis.close()
 
 
