@@ -82,11 +82,12 @@ def scope_of(session: Session, portal_id: int, now: datetime | None = None) -> S
     for row in session.scalars(query.order_by(CustomField.label, CustomField.code)):
         custom.setdefault(row.entity, {})[row.code] = row
     rates = sa.select(Currency.code, Currency.rate).where(Currency.portal_id == portal_id)
+    in_order = rates.order_by(Currency.code)  # `segments.members.basis` compares the select's words
     rule = sales.rule_of(session, portal_id)
     return Scope(
         rule=rule,
         now=now or utcnow(),
-        rates=dict(session.execute(rates).all()),
+        rates=dict(session.execute(in_order).all()),
         custom=custom,
         stages=_stages(session, portal_id),
         known=trust.believed(session, rule),
