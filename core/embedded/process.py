@@ -87,7 +87,22 @@ def stop(pid: int, folder: Path, *, how: signal.Signals, seconds: float) -> bool
 
 def reap() -> None:
     """Take note of servers of ours that have ended, or Python warns of them at exit."""
+    for process in _started:
+        if _is_ending(process.pid):
+            process.wait()
     _started[:] = [process for process in _started if process.poll() is None]
+
+
+def _is_ending(pid: int) -> bool:
+    """It has left its folder already, and can be waited for in a moment."""
+    entry = _PROC / str(pid)
+    try:
+        entry.joinpath("cwd").readlink()
+    except FileNotFoundError:
+        return entry.exists()
+    except OSError:
+        return False
+    return False
 
 
 def _works_in(entry: Path, folder: Path) -> bool:
