@@ -2,6 +2,7 @@
 
 from mailings.conditions.consents import CONSENTS, STOPS
 from mailings.conditions.messages import MESSAGES
+from mailings.conditions.presets import PRESETS as PRESETS
 from mailings.conditions.reach import REACH
 
 RELATIONS = (MESSAGES, CONSENTS, STOPS, REACH)

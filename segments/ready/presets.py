@@ -49,6 +49,11 @@ class Unready(Exception):
         self.missing = missing
 
 
+def join(*added: Preset) -> None:
+    """Make presets of other packages part of the gallery; joining one again changes nothing."""
+    PRESETS.update({preset.key: preset for preset in added})
+
+
 def facts_of(session: Session, scope: Scope) -> Facts:
     """What presets know of the portal: for a number that is for all clients, the longer of both kinds' ages."""
     measured = scope.stages.values()

@@ -12,6 +12,7 @@ from support.segment_questions import every_value
 
 from core.clock import utcnow
 from core.web import words
+from integration.mirror import Deal, Lead
 from integration.models import ChangedCard, Portal
 from mailings import conditions
 from mailings.channels.base import Outcome, SendResult
@@ -29,6 +30,7 @@ from segments.conditions.catalog import scope_of
 from segments.conditions.relations import RELATIONS
 from segments.conditions.sentences import sentence
 from segments.members import saving, upkeep
+from segments.ready import presets
 from segments.saved import SegmentStay
 
 A_MONTH = {"n": 30, "unit": "day"}
@@ -37,6 +39,7 @@ A_MONTH = {"n": 30, "unit": "day"}
 @pytest.fixture
 def people(session):
     joining.join(*conditions.RELATIONS)
+    presets.join(*conditions.PRESETS)
     return Mailed(session)
 
 
@@ -87,6 +90,41 @@ def rows(relation, measure="any", *inner):
 
 def field(key, op, value=None):
     return {"field": key, "op": op} | ({} if value is None else {"value": value})
+
+
+def test_ready_segments_tell_who_read_and_who_came_but_did_not_order(people):
+    news = people.mailing(name="Новинки")
+    reader, clicker, buyer, lead_maker, late, silent = (
+        people.card(f"p{n}@example.com") for n in range(6)
+    )
+    people.card("never@example.com")
+    sent = {n: people.message(news, n) for n in (reader, clicker, buyer, lead_maker, silent)}
+    sent[late] = people.message(news, late, timedelta(days=90))
+    people.happened(sent[reader], EventKind.OPENED)
+    people.happened(sent[late], EventKind.OPENED, timedelta(days=80))
+    for number in (clicker, buyer, lead_maker):
+        people.happened(sent[number], EventKind.OPENED)
+        people.happened(sent[number], EventKind.CLICKED, link=1)
+    now = utcnow()
+    people.session.add_all(
+        [
+            Deal(portal_id=people.id, bitrix_id=9001, contact_id=buyer, created_at=now),
+            Deal(portal_id=people.id, bitrix_id=9002, contact_id=clicker, created_at=now - timedelta(days=60)),
+            Lead(portal_id=people.id, bitrix_id=9003, contact_id=lead_maker, created_at=now),
+        ]
+    )  # fmt: skip
+    people.session.flush()
+    scope = scope_of(people.session, people.id)
+    facts = presets.facts_of(people.session, scope)
+
+    def found(key, **chosen):
+        definition = definitions.read(presets.build(facts, key, chosen), scope)
+        return {number for _kind, number in audience.listed(people.session, scope, definition)}
+
+    assert found("opened_not_clicked") == {reader}
+    assert found("opened_not_clicked", days=100) == {reader, late}
+    assert found("clicked_not_ordered") == {clicker}
+    assert found("clicked_not_ordered", days=70) == set()
 
 
 def test_what_came_of_a_message_is_asked_of_the_people_it_went_to(people):
