@@ -43,6 +43,7 @@ import mailings.web.drafts.views
 import mailings.web.letters.offer_views
 import mailings.web.letters.picture_views
 import mailings.web.letters.views
+import mailings.web.people.reach_views
 import mailings.web.people.views
 import mailings.web.public.picture_views
 import mailings.web.public.receipt_views
@@ -134,6 +135,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
         mailings.web.public.receipt_views.blueprint,
         mailings.web.results.views.blueprint,
         mailings.web.people.views.blueprint,
+        mailings.web.people.reach_views.blueprint,
         insights.entry_views.blueprint,
         insights.glossary_views.blueprint,
         insights.tab.views.blueprint,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
-from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from core import remembered
 from core.runtime import Runtime
 from integration import keeping
 from integration.goods import Product, ProductSection
@@ -21,7 +19,7 @@ from integration.sync import checks
 from integration.sync.checks import Result
 from integration.sync.entities import BY_NAME, CARDS, PRODUCTS, SECTIONS
 
-COUNTED_FOR_SECONDS = 60
+COUNTED_FOR = timedelta(minutes=1)
 SHOWN = 50
 
 
@@ -148,14 +146,11 @@ def _set_aside_by_entity(session: Session, portal_id: int) -> dict[str, int]:
 def counts(runtime: Runtime, session: Session, portal_id: int) -> dict[str, int]:
     """Rows of the mirror by entity; kept for a minute, as millions take a second to count."""
     key = f"rubilnik:counts:{portal_id}"
-    try:
-        if kept := runtime.redis.get(key):
-            return dict(orjson.loads(kept))
-    except RedisError:
-        return _counted(session, portal_id)
+    kept: dict[str, int] | None = remembered.recall(runtime.redis, key)
+    if kept:
+        return kept
     found = _counted(session, portal_id)
-    with suppress(RedisError):
-        runtime.redis.set(key, orjson.dumps(found), ex=COUNTED_FOR_SECONDS)
+    remembered.keep(runtime.redis, key, found, COUNTED_FOR)
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.errors import QueryCanceled
 from sqlalchemy.orm import Session
 
 from integration.mirror import Address, AddressKind
@@ -83,6 +84,11 @@ def patient(session: Session, milliseconds: int = PATIENCE_MS) -> Iterator[None]
     for name, value in (("work_mem", _MEMORY), ("statement_timeout", str(milliseconds))):
         session.execute(sa.select(sa.func.set_config(name, value, True)))
     yield
+
+
+def gave_up(error: sa.exc.OperationalError) -> bool:
+    """Whether the question took longer than its patience; else it is the database's own trouble."""
+    return isinstance(error.orig, QueryCanceled)
 
 
 def count(session: Session, scope: Scope, definition: Definition) -> Counters:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from psycopg.errors import QueryCanceled
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
@@ -26,6 +25,7 @@ from mailings.rules.lifecycle import Action, LookFirst
 from mailings.rules.offers import BadOffer
 from mailings.rules.plans import BadPlan
 from mailings.rules.states import DeliveryState, MailingState, Mode
+from segments import audience
 from segments.conditions.definitions import InvalidCondition
 from segments.members.saving import NoSuchSegment
 from segments.ready.presets import Unready
@@ -145,7 +145,7 @@ def plan_now(sessions: SessionFactory, portal_id: int, mailing_id: int) -> Plann
         return None
     except tuple(UNPLANNABLE) as error:
         reason = reason_of(error)
-        if isinstance(error, sa.exc.OperationalError) and not isinstance(error.orig, QueryCanceled):
+        if isinstance(error, sa.exc.OperationalError) and not audience.gave_up(error):
             raise  # the database gave up: the next attempt may do
         with transaction(sessions) as session:
             _give_back(session, portal_id, mailing_id, reason)

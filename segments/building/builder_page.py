@@ -93,7 +93,7 @@ def _sentence(session: Session, scope: Scope, usable: Draft | None) -> str:
 def _branch(redis: Redis, scope: Scope, question: Draft | None) -> Branch:
     if question is None:
         return Branch(finished=False)
-    return Branch(finished=True, counted=counting.remembered(redis, scope, question))
+    return Branch(finished=True, counted=counting.known(redis, scope, question))
 
 
 def _places(box: Box) -> list[str]:

@@ -16,7 +16,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from psycopg.errors import QueryCanceled
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
@@ -24,6 +23,7 @@ from core.database import any_of, transaction
 from core.locks import alone
 from core.runtime import Runtime
 from integration.models import ChangedCard, MergedClient, Portal
+from segments import audience
 from segments.conditions.catalog import Scope, scope_of
 from segments.facts import keeping as facts
 from segments.members import basis, lists, membership
@@ -264,7 +264,7 @@ def _renew(runtime: Runtime, portal_id: int, segment_id: int) -> None:
             moved = membership.refresh(session, scope, segment)
             tell_dependants(session, scope, segment_id, moved.entered + moved.left)
     except sa.exc.OperationalError as error:
-        if not isinstance(error.orig, QueryCanceled):
+        if not audience.gave_up(error):
             raise
         with transaction(runtime.sessions) as session:
             segment = session.get_one(Segment, (portal_id, segment_id))

@@ -233,6 +233,7 @@ def _filled(made: World) -> Filled:
             "/segments/<int:segment_id>/overlap": [f"?other={ids['segment_id'][1]}"],
             "/segments/<int:segment_id>/people": ["", f"?search={contact_id}"],
             "/mailings/<int:mailing_id>/lost": ["?why=no_consent"],
+            "/people/reach": [f"?segment={ids['segment_id'][0]}"],
             "/settings/mailings/proof": ["?address=no@example.com"],
             "/settings/people/found": ["", "?search=а"],
             "/start": [f"?step={step}" for step in first_run.Step],

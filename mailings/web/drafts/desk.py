@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg.errors import QueryCanceled
 from sqlalchemy.orm import Session
 
 from core.clock import utcnow
@@ -28,6 +27,7 @@ from mailings.web.letters import pages as letter_pages
 from mailings.web.words import mailing as mailing_words
 from mailings.web.words import readiness as readiness_words
 from mailings.web.words.readiness import Told
+from segments import audience
 from segments.conditions.definitions import InvalidCondition
 from segments.members.saving import NoSuchSegment
 from segments.ready.presets import Unready
@@ -86,7 +86,7 @@ def side(session: Session, mailing: Mailing) -> Side:
     except (NoAudience, NoSuchSegment, Unready, InvalidCondition, BadPlan):
         pass
     except sa.exc.OperationalError as error:
-        if not isinstance(error.orig, QueryCanceled):
+        if not audience.gave_up(error):
             raise
         session.rollback()
         return Side(None, [], [], utcnow(), _("too long to count"))

@@ -7,7 +7,7 @@ import re
 import sqlalchemy as sa
 from support.mail_results import click_of, pixel_of
 from support.returned import dsn, verp
-from support.samples.segments import segment
+from support.samples.segments import DRAFT, segment
 from support.visitor import OURS, Sample
 
 from mailings.models import Delivery
@@ -88,6 +88,8 @@ SAMPLES = {
     ("POST", "/mailings/picked/resume"): Sample(lambda v: picked(v, "resume"), shows=True),
     ("POST", "/mailings/picked/cancel"): Sample(lambda v: picked(v, "cancel"), shows=True),
     ("POST", "/people/put"): Sample(lambda v: ticked(v, "put", name=OURS), shows=True),
+    ("GET", "/people/reach"): Sample(lambda v: v.get(f"/people/reach?segment={segment(v)}")),
+    ("POST", "/people/reach"): Sample(lambda v: v.post("/people/reach", draft=DRAFT)),
     ("POST", "/people/stop"): Sample(lambda v: ticked(v, "stop")),
     ("POST", "/people/file"): Sample(lambda v: ticked(v, "file"), shows=True),
     ("GET", "/mailings/<int:mailing_id>/line"): Sample(lambda v: v.get(f"{mailing(v)}/line"), shows=True),
