@@ -28,7 +28,6 @@ from segments.rules.tree import Kind
 
 EVERYBODY, CARDS = N_("Everybody"), N_("Cards and addresses")
 _REACHED_BY = is_("kind", "any_of", ["email", "phone", "messenger"])
-_VALID = is_("valid", "yes")
 
 
 # ---- everybody ----------------------------------------------------------------------------------
@@ -179,11 +178,6 @@ PRESETS = (
         "no_email_has_phone", CARDS, N_("Phone but no e-mail"),
         N_("Worth asking for an e-mail: only a phone is known."),
         lambda _g: both(all_of(*_NO_EMAIL), all_of(*_NO_EMAIL)),
-    ),
-    Preset(
-        "not_reachable", CARDS, N_("Not reachable"),
-        N_("Not one valid e-mail, phone or messenger."),
-        lambda _g: clients(no("addresses", _VALID, _REACHED_BY)),
     ),
     Preset(
         "by_phone_code", CARDS, N_("By phone code"),

@@ -64,6 +64,12 @@ class Mailed(People):
         found = audience.listed(self.session, scope, definitions.read(raw, scope))
         return {number for _kind, number in found}
 
+    def ready(self, key, **chosen):
+        scope = scope_of(self.session, self.id)
+        raw = presets.build(presets.facts_of(self.session, scope), key, chosen)
+        found = audience.listed(self.session, scope, definitions.read(raw, scope))
+        return {number for _kind, number in found}
+
     def members(self, segment):
         query = sa.select(SegmentStay.member_id).where(
             SegmentStay.portal_id == self.id,
@@ -114,17 +120,29 @@ def test_ready_segments_tell_who_read_and_who_came_but_did_not_order(people):
         ]
     )  # fmt: skip
     people.session.flush()
-    scope = scope_of(people.session, people.id)
-    facts = presets.facts_of(people.session, scope)
-
-    def found(key, **chosen):
-        definition = definitions.read(presets.build(facts, key, chosen), scope)
-        return {number for _kind, number in audience.listed(people.session, scope, definition)}
-
+    found = people.ready
     assert found("opened_not_clicked") == {reader}
     assert found("opened_not_clicked", days=100) == {reader, late}
     assert found("clicked_not_ordered") == {clicker}
     assert found("clicked_not_ordered", days=70) == set()
+
+
+def test_ready_segments_tell_whom_nothing_reaches_and_who_was_never_asked(people):
+    people.card("yes@example.com")
+    silent = people.card("silent@example.com", consent=False)
+    called = people.card("called@example.com", consent=False, phone="+79990000001")
+    gone = people.card("gone@example.com")
+    suppressions.suppress(
+        people.session, people.id, "email", "gone@example.com", "complained", source="x"
+    )
+    wrong, nothing = people.card(None), people.card()
+    people.card("lead@example.com", kind="lead", consent=False)
+    assert people.ready("not_reachable") == {silent, gone, wrong, nothing}
+    refused = people.card("refused@example.com", consent=False)
+    people.says("refused@example.com", given=False)
+    assert people.ready("no_consent") == {silent, called}
+    people.rules(basis="existing_clients")
+    assert people.ready("not_reachable") == {gone, wrong, nothing, refused}
 
 
 def test_what_came_of_a_message_is_asked_of_the_people_it_went_to(people):

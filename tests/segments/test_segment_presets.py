@@ -293,10 +293,6 @@ def phone_only(card: Card) -> bool:
     return not card.addresses("email") and bool(card.addresses("phone"))
 
 
-def valid(card: Card) -> bool:
-    return any(a["normalised"] for a in card.addresses("email", "phone", "messenger"))
-
-
 def new_lead(card: Card) -> bool:
     linked = card.get("contact_id") or card.get("company_id")
     return bool(card.addresses("email", "phone", "messenger")) and not linked
@@ -369,7 +365,6 @@ QUESTIONS: dict[str, Question | list[Question]] = {
         within(c.worth.get("first_sale_on"), 300) and c.worth["first_sale_on"] < TODAY
     )),
     "no_email_has_phone": ({}, BOTH, phone_only),
-    "not_reachable": ({}, CLIENTS, lambda c: not valid(c)),
     "by_phone_code": ({"codes": ["+49", "+375"]}, BOTH, lambda c: any(
         (a["normalised"] or "").startswith("+49") for a in c.addresses("phone")
     )),
