@@ -19,42 +19,51 @@ from segments.rules.tree import Kind, Limit
 
 def nobodys(card: Card, clients: sa.CTE) -> list[Expression]:
     """The lead is not the person of a selected client: neither linked to one, nor with an address of one."""
-    if card.known:
-        mine, theirs, sure = _crossing(card.scope)
-    else:
-        mine, theirs, sure = _of_mirror(card.scope)
-    same = sa.and_(theirs.c.kind == mine.c.kind, theirs.c.normalised == mine.c.normalised)
-    of_client = sa.and_(
-        theirs.c.entity == clients.c.kind, theirs.c.entity_id == clients.c.member_id
-    )
-    shared = (
-        sa.select(mine.c.entity_id)
-        .join(theirs, same)
-        .join(clients, of_client)
-        .where(
-            mine.c.portal_id == card.scope.portal_id,
-            theirs.c.portal_id == card.scope.portal_id,
-            mine.c.entity == Kind.LEAD.value,
-            *sure,
-        )
-    )
+    of_client = _crossing(card.scope, clients) if card.known else _of_mirror(card.scope, clients)
     return [
         card.own("contact_id").is_(None),
         card.own("company_id").is_(None),
-        card.id.not_in(shared),
+        card.id.not_in(of_client),
     ]
 
 
-def _of_mirror(scope: Scope) -> tuple[Any, Any, list[Expression]]:
+def _of_mirror(scope: Scope, clients: sa.CTE) -> sa.Select[Any]:
+    """Leads with an address of a selected client."""
     mine, theirs = called(Address, "mine"), called(Address, "theirs")
-    return mine, theirs, [mine.c.kind.in_(REACHED_BY), *scope.among(mine.c.entity_id)]
+    same = sa.and_(theirs.c.kind == mine.c.kind, theirs.c.normalised == mine.c.normalised)
+    return (
+        sa.select(mine.c.entity_id)
+        .join(theirs, same)
+        .join(clients, _of(theirs, clients))
+        .where(
+            *_of_leads(mine, scope),
+            theirs.c.portal_id == scope.portal_id,
+            mine.c.kind.in_(REACHED_BY),
+            *scope.among(mine.c.entity_id),
+        )
+    )
 
 
-def _crossing(scope: Scope) -> tuple[Any, Any, list[Expression]]:
-    """Of clients that changed nothing is believed: a lead that shares an address with one is unsure itself."""
+def _crossing(scope: Scope, clients: sa.CTE) -> sa.Select[Any]:
+    """The same by what is known. Of clients that changed nothing is believed: such a lead is unsure itself."""
     mine, theirs = called(CrossingAddress, "mine"), called(CrossingAddress, "theirs")
     sure = sa.tuple_(theirs.c.entity, theirs.c.entity_id).not_in(noted(scope))
-    return mine, theirs, [sure]
+    held = (
+        sa.select(theirs.c.kind, theirs.c.normalised)
+        .join(clients, _of(theirs, clients))
+        .where(theirs.c.portal_id == scope.portal_id, theirs.c.entity != Kind.LEAD.value, sure)
+    )
+    # IS TRUE keeps it a hash: the planner takes the clients for few, and would look each address up.
+    is_held = sa.tuple_(mine.c.kind, mine.c.normalised).in_(held).is_(True)
+    return sa.select(mine.c.entity_id).where(*_of_leads(mine, scope), is_held)
+
+
+def _of_leads(mine: Any, scope: Scope) -> tuple[Expression, ...]:
+    return mine.c.portal_id == scope.portal_id, mine.c.entity == Kind.LEAD.value
+
+
+def _of(theirs: Any, clients: sa.CTE) -> Expression:
+    return sa.and_(theirs.c.entity == clients.c.kind, theirs.c.entity_id == clients.c.member_id)
 
 
 def limited(query: sa.Select[Any], found: Any, scope: Scope, limit: Limit) -> sa.Select[Any]:
