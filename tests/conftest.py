@@ -36,6 +36,9 @@ from core import embedded, log
 from core.config import Settings
 from core.database import SessionFactory, make_engine
 from demo.portal.process import DemoPortal, demo_portal
+from mailings import conditions as mail_conditions
+from segments.conditions import joining
+from segments.ready import presets
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = 3
@@ -54,6 +57,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders of few long tests first: begun last, one of their files would run on alone at the end."""
     items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _joined() -> None:
+    """One catalogue for every test, whichever comes first: that of the whole application."""
+    joining.join(*mail_conditions.RELATIONS)
+    presets.join(*mail_conditions.PRESETS)
 
 
 @pytest.fixture

@@ -108,11 +108,11 @@ _STOPS = Context(
 CONSENTS = Joined(
     Relation("consents", N_("Consents"), _CONSENTS, _consents_of, ordered="happened_at"),
     RowWords(
-        N_("there is a consent or a refusal"), N_("there is a consent or a refusal for which"),
-        N_("there are no consents and refusals"),
-        N_("the first consent or refusal is one for which"),
-        N_("the last consent or refusal is one for which"),
-        N_("number of consents and refusals"), N_("over consents and refusals"),
+        N_("there is an answer about consent"), N_("there is an answer about consent for which"),
+        N_("there are no answers about consent"),
+        N_("the first answer about consent is one for which"),
+        N_("the last answer about consent is one for which"),
+        N_("number of answers about consent"), N_("over answers about consent"),
     ),
 )  # fmt: skip
 STOPS = Joined(

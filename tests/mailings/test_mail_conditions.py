@@ -25,7 +25,7 @@ from mailings.rules.robots import Ruling
 from mailings.sending import outcomes
 from mailings.sending.claiming import Claimed
 from segments import audience
-from segments.conditions import definitions, joining, options
+from segments.conditions import definitions, options
 from segments.conditions.catalog import scope_of
 from segments.conditions.relations import RELATIONS
 from segments.conditions.sentences import sentence
@@ -38,8 +38,6 @@ A_MONTH = {"n": 30, "unit": "day"}
 
 @pytest.fixture
 def people(session):
-    joining.join(*conditions.RELATIONS)
-    presets.join(*conditions.PRESETS)
     return Mailed(session)
 
 
