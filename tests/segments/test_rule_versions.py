@@ -68,6 +68,15 @@ def user_field(world, code):
     )
 
 
+def test_before_the_first_reading_the_page_waits_for_the_pipelines(world):
+    waits = "Воронки ещё читаются с портала"
+    page = SettingsPage(world)
+    assert waits in plain(page.text)
+    world.work()
+    assert waits not in plain(page.look())
+    assert "Подбор персонала" in plain(page.text)
+
+
 def test_every_saved_rule_is_kept_with_who_and_what(ready, page):
     assert page.save((0, 1)) == 200
     assert page.save((0, 1), contact_mode="split") == 200
