@@ -70,6 +70,7 @@ def test_the_administrator_installs_in_the_browser(browser, bare):
 
 
 def test_the_switch_writes_figures_that_the_manager_sees_and_can_take_apart(browser, served):
+    wait_until(lambda: served.truth() and metrics_known(served))
     story = opened(browser, served)
     browser.wait("text=Запись на портал выключена", frame=PAGE)
     browser.click("text=Посмотреть, что изменится", frame=PAGE)

@@ -60,7 +60,8 @@ class _Switch:
 
 
 def _work(made: World, stop: threading.Event) -> None:
-    periodic = [entry.function for entry in SCHEDULE]
+    # At night, by the portal's clock, the check would put right what a test has forged.
+    periodic = [entry.function for entry in SCHEDULE if entry.name != "check"]
     while not stop.is_set():
         for function in periodic:
             call(function)
