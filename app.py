@@ -78,8 +78,6 @@ from core.runtime import Runtime
 from core.web import health, live, shell, trace
 from mailings import conditions as mail_conditions
 from mailings import permissions  # noqa: F401 - its tables
-from segments.conditions import joining
-from segments.ready import presets
 
 
 def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ()) -> Flask:
@@ -161,8 +159,7 @@ def create_app(settings: Settings | None = None, also: Iterable[Blueprint] = ())
     mailings.planning.readiness.also(mailings.sending.launching.problems)
     mailings.planning.readiness.also(mailings.sending.restored.problems)
     segments.suggestions.also(mailings.web.drafts.suggesting.of)
-    joining.join(*mail_conditions.RELATIONS)
-    presets.join(*mail_conditions.PRESETS)
+    mail_conditions.join()
     insights.live_topics.register()
     shell.register(
         app,

@@ -14,7 +14,7 @@ from core.database import transaction
 from core.runtime import Runtime
 from mailings import conditions as mail_conditions
 from segments import asked_fields, audience
-from segments.conditions import definitions, joining
+from segments.conditions import definitions
 from segments.conditions.catalog import scope_of
 from segments.facts import keeping
 from segments.members import lists, membership, saving
@@ -75,8 +75,7 @@ _BY_HAND: dict[str, tuple[dict[str, Any], str]] = {
 def measure(options: Options) -> list[Figure]:
     """Presets, typing, one client in many segments, many clients in some segments."""
     contacts, deals = QUICK_SIZES if options.quick else SIZES
-    joining.join(*mail_conditions.RELATIONS)
-    presets.join(*mail_conditions.PRESETS)
+    mail_conditions.join()
     with world.servers(options.data) as settings:
         made = world.runtime(settings)
         portal_id = mirror.provide(made, contacts, deals)

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 
-def key(what: str, portal_id: int, asked: Any) -> str:
+def key_of(what: str, portal_id: int, asked: Any) -> str:
     """The key of an answer: to what question of a portal, as JSON."""
     digest = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return f"rubilnik:{what}:{portal_id}:{digest}"

@@ -37,8 +37,6 @@ from core.config import Settings
 from core.database import SessionFactory, make_engine
 from demo.portal.process import DemoPortal, demo_portal
 from mailings import conditions as mail_conditions
-from segments.conditions import joining
-from segments.ready import presets
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = 3
@@ -62,8 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _joined() -> None:
     """One catalogue for every test, whichever comes first: that of the whole application."""
-    joining.join(*mail_conditions.RELATIONS)
-    presets.join(*mail_conditions.PRESETS)
+    mail_conditions.join()
 
 
 @pytest.fixture

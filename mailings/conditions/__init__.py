@@ -2,8 +2,15 @@
 
 from mailings.conditions.consents import CONSENTS, STOPS
 from mailings.conditions.messages import MESSAGES
-from mailings.conditions.presets import PRESETS as PRESETS
+from mailings.conditions.presets import PRESETS
 from mailings.conditions.reach import REACH
+from segments.conditions import joining
+from segments.ready import presets as ready
 
 RELATIONS = (MESSAGES, CONSENTS, STOPS, REACH)
-"""For `segments.conditions.joining.join`."""
+
+
+def join() -> None:
+    """Make all of it part of the catalogue and of the gallery of segments; again changes nothing."""
+    joining.join(*RELATIONS)
+    ready.join(*PRESETS)

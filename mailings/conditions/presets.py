@@ -61,4 +61,3 @@ PRESETS = (
         _clicked_not_ordered, (_DAYS,),
     ),
 )  # fmt: skip
-"""For `segments.ready.presets.join`."""

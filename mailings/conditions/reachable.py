@@ -35,10 +35,11 @@ def count(
     Remembered for a short while. What a single mailing adds, as caps, is left out. None when it takes too long while
     somebody waits; the transaction has ended then.
     """
-    key = remembered.key("reachable", portal_id, asked)
+    ground = ground_of(session, portal_id)
+    key = remembered.key_of("reachable", portal_id, [asked, ground])
     if kept := remembered.recall(redis, key):
         return Reachable(**kept)
-    ground, once = ground_of(session, portal_id), cards.cte().prefix_with("MATERIALIZED")
+    once = cards.cte().prefix_with("MATERIALIZED")
     numbers = [
         _number(ground, channel, portal_id, sa.select(once.c.kind, once.c.member_id))
         for channel in (ChannelKey.EMAIL, ChannelKey.CALL_LIST)

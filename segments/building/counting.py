@@ -64,4 +64,4 @@ def tried(session: Session, redis: Redis, scope: Scope, question: Draft) -> Coun
 
 def _key(scope: Scope, question: Draft) -> str:
     asked = [scope.today.isoformat(), scope.rule.version, question]
-    return remembered.key("count", scope.portal_id, asked)
+    return remembered.key_of("count", scope.portal_id, asked)

@@ -34,7 +34,7 @@ def _of_mirror(scope: Scope, clients: sa.CTE) -> sa.Select[Any]:
     return (
         sa.select(mine.c.entity_id)
         .join(theirs, same)
-        .join(clients, _of(theirs, clients))
+        .join(clients, _is_of(theirs, clients))
         .where(
             *_of_leads(mine, scope),
             theirs.c.portal_id == scope.portal_id,
@@ -50,7 +50,7 @@ def _crossing(scope: Scope, clients: sa.CTE) -> sa.Select[Any]:
     sure = sa.tuple_(theirs.c.entity, theirs.c.entity_id).not_in(noted(scope))
     held = (
         sa.select(theirs.c.kind, theirs.c.normalised)
-        .join(clients, _of(theirs, clients))
+        .join(clients, _is_of(theirs, clients))
         .where(theirs.c.portal_id == scope.portal_id, theirs.c.entity != Kind.LEAD.value, sure)
     )
     # IS TRUE keeps it a hash: the planner takes the clients for few, and would look each address up.
@@ -62,7 +62,7 @@ def _of_leads(mine: Any, scope: Scope) -> tuple[Expression, ...]:
     return mine.c.portal_id == scope.portal_id, mine.c.entity == Kind.LEAD.value
 
 
-def _of(theirs: Any, clients: sa.CTE) -> Expression:
+def _is_of(theirs: Any, clients: sa.CTE) -> Expression:
     return sa.and_(theirs.c.entity == clients.c.kind, theirs.c.entity_id == clients.c.member_id)
 
 

@@ -19,7 +19,7 @@ def redis(redis_url):
 
 
 def test_an_answer_is_remembered_for_its_time(redis):
-    key = remembered.key("count", 1, {"day": date(2026, 3, 1)})
+    key = remembered.key_of("count", 1, {"day": date(2026, 3, 1)})
     assert remembered.recall(redis, key) is None
     remembered.keep(redis, key, {"n": 0, "on": date(2026, 3, 1)}, A_WHILE)
     assert remembered.recall(redis, key) == {"n": 0, "on": "2026-03-01"}
@@ -28,9 +28,9 @@ def test_an_answer_is_remembered_for_its_time(redis):
 
 def test_questions_and_portals_are_told_apart():
     asked = {"a": 1, "b": 2}
-    assert remembered.key("count", 1, asked) == remembered.key("count", 1, {"b": 2, "a": 1})
+    assert remembered.key_of("count", 1, asked) == remembered.key_of("count", 1, {"b": 2, "a": 1})
     others = [("count", 2, asked), ("reach", 1, asked), ("count", 1, {"a": 2, "b": 1})]
-    assert remembered.key("count", 1, asked) not in {remembered.key(*each) for each in others}
+    assert remembered.key_of("count", 1, asked) not in {remembered.key_of(*each) for each in others}
 
 
 def test_without_redis_nothing_is_remembered_and_nothing_fails():

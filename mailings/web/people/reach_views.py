@@ -48,6 +48,6 @@ def of_draft() -> str:
         if question is None:
             return ""
         cards = members(scope, drafts.read(question, scope))
-        asked = ["draft", scope.today, question]
+        asked = ["draft", scope.today, scope.rule.version, question]
         found = reachable.count(session, current().redis, scope.portal_id, cards, asked)
     return render_template("mailings/reach.html", found=found)
